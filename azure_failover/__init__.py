@@ -1,0 +1,1 @@
+"""Failover for Azure OpenAI in the HTTP transport."""
