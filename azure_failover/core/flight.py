@@ -1,0 +1,385 @@
+"""One request's journey: which endpoint, what next, when to stop, and the ledger of it all.
+
+A machine in the manner of h11. A driver tells it what happened (:class:`Answered`,
+:class:`Failed`, :class:`Woke`, or that it was cancelled) and is told what to do (:class:`Send`,
+:class:`Discard`, :class:`Wait`, :class:`Deliver`, :class:`GiveUp`). It never sends, sleeps or
+awaits, and knows responses and errors only as things to hand back, so that one journey serves
+threads and tasks and both HTTP families.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeAlias, TypeVar
+
+import attrs
+
+from azure_failover.core.events import Event
+from azure_failover.core.fleet import Choice, Fleet, Reach
+from azure_failover.core.health import Ticket
+from azure_failover.core.ledger import Entry, Ledger, Outcome, Phase
+from azure_failover.core.verdict import (
+    RETRY_AFTER_CAP,
+    Fault,
+    Move,
+    Verdict,
+    error_facts,
+    judge_answer,
+    judge_fault,
+)
+
+R = TypeVar("R")
+
+_DEADLINE_SLACK: Final = 0.005
+"""A timeout that we clamped to the deadline may fire so many seconds early."""
+_TIMEOUTS: Final = frozenset(
+    {Fault.CONNECT_TIMEOUT, Fault.POOL_TIMEOUT, Fault.READ_TIMEOUT, Fault.WRITE_TIMEOUT}
+)
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """One try at one endpoint, and what became of it so far."""
+
+    index: int
+    ticket: Ticket
+    started: float
+    ended: float | None = None
+    outcome: Outcome = "pending"
+    phase: Phase | None = None
+    status: int | None = None
+    error: str | None = None
+
+
+# --- what the driver is told to do ---------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class Send:
+    """Send the request to the attempt's endpoint, and tell how that went.
+
+    ``time_left`` is how many seconds the deadline leaves; None without a deadline.
+    """
+
+    attempt: Attempt
+    time_left: float | None
+
+
+@attrs.define(eq=False)
+class Discard(Generic[R]):
+    """Close this response, then ask :meth:`Flight.proceed`."""
+
+    response: R
+
+
+@attrs.define(eq=False)
+class Wait:
+    """Sleep so many seconds, then tell :class:`Woke`."""
+
+    seconds: float
+
+
+@attrs.define(eq=False)
+class Deliver(Generic[R]):
+    """Hand this response to the caller; the journey is over.
+
+    ``is_open`` is True if the body is still to come and decides what the endpoint is worth:
+    :meth:`Flight.content_came`, :meth:`Flight.body_broke` or :meth:`Flight.body_abandoned`.
+    """
+
+    response: R
+    attempt: Attempt
+    is_open: bool
+
+
+@attrs.define(eq=False)
+class GiveUp:
+    """Raise this error, or a timeout if there is none; the journey is over."""
+
+    error: Exception | None
+
+
+Command: TypeAlias = Send | Discard[R] | Wait | Deliver[R] | GiveUp
+
+
+# --- what the driver tells -----------------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class Answered(Generic[R]):
+    """An HTTP answer came.
+
+    Attributes:
+        attempt: The attempt that it answers.
+        response: The response; handed back with :class:`Deliver` or :class:`Discard`.
+        status: The HTTP status.
+        is_complete: Whether the body has been read to its end.
+        retry_after: The answer's hint when to come again, in seconds.
+        hides_throttle: Whether it is an event stream with a ``Retry-After``.
+        body: The body of an error answer, if it was read.
+    """
+
+    attempt: Attempt
+    response: R
+    status: int
+    is_complete: bool
+    retry_after: float | None = None
+    hides_throttle: bool = False
+    body: bytes = b""
+
+
+@attrs.define(eq=False)
+class Failed:
+    """The attempt ended without a usable answer."""
+
+    attempt: Attempt
+    error: Exception
+    fault: Fault
+    phase: Phase
+
+
+@attrs.define(eq=False)
+class Woke:
+    """The wait is over."""
+
+
+Report: TypeAlias = Answered[R] | Failed | Woke
+
+
+class Flight(Generic[R]):
+    """The journey of one request over a fleet. Used by one thread or task at a time."""
+
+    __slots__ = (
+        "_deadline",
+        "_fleet",
+        "_next",
+        "_reach",
+        "_records",
+        "_skipped",
+        "_started",
+        "_tried",
+        "_used_second_chance",
+        "_wait",
+        "_waited",
+        "events",
+        "is_exhausted",
+    )
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        now: float,
+        *,
+        reach: Reach = Reach.FLEET,
+        deadline: float | None = None,
+    ) -> None:
+        """Prepare the journey.
+
+        Args:
+            fleet: The endpoints.
+            now: The time, in seconds on the clock that all later times are on.
+            reach: Whether the request may leave the endpoint that is in use.
+            deadline: Seconds from now after which nothing more is tried; None for no limit.
+        """
+        self._fleet = fleet
+        self._started = now
+        self._reach = reach
+        self._deadline = None if deadline is None else now + deadline
+        self._tried = 0
+        self._skipped = 0
+        self._records: list[Attempt] = []
+        self._next: Attempt | None = None
+        self._wait = 0.0
+        self._waited = False
+        self._used_second_chance = False
+        self.events: list[Event] = []
+        self.is_exhausted = False
+
+    def begin(self, now: float) -> Command[R]:
+        """Give the first command."""
+        if not self._find_next(now):
+            return GiveUp(None)
+        return self.proceed(now)
+
+    def proceed(self, now: float) -> Command[R]:
+        """Give the command that follows a :class:`Discard`."""
+        if self._wait:
+            wait, self._wait = self._wait, 0.0
+            return Wait(wait)
+        attempt, self._next = self._next, None
+        assert attempt is not None
+        attempt.started = now
+        return Send(attempt, None if self._deadline is None else self._deadline - now)
+
+    def tell(self, report: Report[R], now: float) -> Command[R]:
+        """Take in what happened, and give the next command."""
+        match report:
+            case Answered():
+                return self._answered(report, now)
+            case Failed():
+                return self._failed(report, now)
+            case Woke():
+                return self.proceed(now)
+
+    def _answered(self, report: Answered[R], now: float) -> Command[R]:
+        attempt = report.attempt
+        attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
+        verdict = judge_answer(
+            report.status, hides_throttle=report.hides_throttle, error=report.body
+        )
+        if report.status >= 400 or report.hides_throttle:  # noqa: PLR2004
+            code, _ = error_facts(report.body)
+            attempt.error = "throttled in the stream" if report.hides_throttle else code
+            self._note(attempt, verdict, now, report.retry_after)
+            is_open = False
+        else:
+            is_open = not report.is_complete
+            if not is_open:
+                self._note(attempt, verdict, now)
+        move = self._resolve(verdict.move, report.retry_after, now)
+        if move is Move.STAY:
+            return Deliver(report.response, attempt, is_open)
+        if move is Move.SAME_ONCE:
+            self._again(attempt, now)
+            return Discard(report.response)
+        if self._find_next(now):
+            return Discard(report.response)
+        self.is_exhausted = True
+        return Deliver(report.response, attempt, is_open)
+
+    def _failed(self, report: Failed, now: float) -> Command[R]:
+        attempt, fault = report.attempt, report.fault
+        if fault in _TIMEOUTS and self._is_late(now + _DEADLINE_SLACK):
+            fault = Fault.DEADLINE
+        if fault is Fault.STALE and self._used_second_chance:
+            fault = Fault.BROKEN
+        verdict = judge_fault(fault)
+        text = str(report.error)
+        name = type(report.error).__name__
+        attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
+        attempt.error = self._fleet.config.redact(f"{name}: {text}" if text else name)
+        self._note(attempt, verdict, now)
+        if verdict.move is Move.STAY:
+            return GiveUp(report.error)
+        if verdict.move is Move.SAME_ONCE and not self._is_late(now):
+            self._used_second_chance = True
+            self._again(attempt, now)
+            return self.proceed(now)
+        if self._find_next(now):
+            return self.proceed(now)
+        self.is_exhausted = True
+        return GiveUp(report.error)
+
+    def cancelled(self, now: float) -> None:
+        """Take in that the caller cut the journey off: what is under way proves nothing."""
+        for attempt in self._records:
+            if attempt.outcome == "pending":
+                attempt.outcome, attempt.ended = "cancelled", now
+                self._note(attempt, judge_fault(Fault.CANCELLED), now)
+
+    # A delivered response whose body the caller still has to read.
+
+    def content_came(self, attempt: Attempt, now: float) -> None:
+        """Take in the first piece of a delivered response's body: the endpoint serves."""
+        self._note(attempt, judge_answer(200), now)
+
+    def body_abandoned(self, attempt: Attempt, now: float) -> None:
+        """Take in that the caller closed a delivered response before any of its body came."""
+        self._note(attempt, judge_fault(Fault.CANCELLED), now)
+
+    def body_broke(self, attempt: Attempt, fault: Fault, error: Exception, now: float) -> None:
+        """Take in that a delivered response broke off; the caller gets the exception.
+
+        What came before had proved the endpoint alive, so this is counted as news of its own.
+        """
+        text = f"{type(error).__name__} while the body was read: {error}"
+        attempt.error, attempt.phase = self._fleet.config.redact(text), Phase.BODY
+        attempt.ticket = self._fleet.again(attempt.index, now)
+        self._note(attempt, judge_fault(fault), now)
+
+    def ledger(self) -> Ledger:
+        """Give what was tried and passed over so far, in order."""
+        endpoints = self._fleet.config.endpoints
+        return Ledger(
+            tuple(
+                Entry(
+                    endpoint=endpoints[record.index].name,
+                    index=record.index,
+                    outcome=record.outcome,
+                    phase=record.phase,
+                    status=record.status,
+                    error=record.error,
+                    started=record.started - self._started,
+                    elapsed=None if record.ended is None else record.ended - record.started,
+                )
+                for record in self._records
+            )
+        )
+
+    # Inside.
+
+    def _resolve(self, move: Move, hint: float | None, now: float) -> Move:
+        """Ask the policy where a verdict leaves it open."""
+        policy = self._fleet.config.policy
+        match move:
+            case Move.BY_MISCONFIGURED_POLICY:
+                return Move.NEXT if policy.on_misconfigured == "failover" else Move.STAY
+            case Move.BY_THROTTLE_POLICY if policy.on_throttle == "failover":
+                return Move.NEXT
+            case Move.BY_THROTTLE_POLICY:
+                may_wait = policy.on_throttle == "wait" and self._may_wait(hint, now)
+                return Move.SAME_ONCE if may_wait else Move.STAY
+            case Move.STAY | Move.NEXT | Move.SAME_ONCE:
+                return move
+
+    def _may_wait(self, hint: float | None, now: float) -> bool:
+        """Tell whether a throttled request may wait for its endpoint, and take the wait."""
+        if hint is None or self._waited or hint > RETRY_AFTER_CAP or self._is_late(now + hint):
+            return False
+        self._waited, self._wait = True, hint
+        return True
+
+    def _is_late(self, now: float) -> bool:
+        return self._deadline is not None and now >= self._deadline
+
+    def _find_next(self, now: float) -> bool:
+        """Reserve the next endpoint, if there is one and time is left."""
+        if self._is_late(now):
+            return False
+        choice = self._fleet.choose(self._tried, now, self._reach)
+        if choice is None:
+            return False
+        if choice.skipped:
+            self._record_skips(choice, now)
+        self._tried |= 1 << choice.index
+        self._next = Attempt(choice.index, choice.ticket, now)
+        self._records.append(self._next)
+        return True
+
+    def _record_skips(self, choice: Choice, now: float) -> None:
+        for skip in choice.skipped:
+            if not self._skipped >> skip.index & 1:
+                self._skipped |= 1 << skip.index
+                record = Attempt(skip.index, choice.ticket, now)
+                record.outcome, record.error = "skipped", skip.reason
+                self._records.append(record)
+
+    def _again(self, attempt: Attempt, now: float) -> None:
+        ticket = self._fleet.again(attempt.index, now)
+        self._next = Attempt(attempt.index, ticket, now)
+        self._records.append(self._next)
+
+    def _note(
+        self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None = None
+    ) -> None:
+        reason = attempt.error or (f"status {attempt.status}" if attempt.status else "")
+        event = self._fleet.note(
+            attempt.index,
+            attempt.ticket,
+            verdict.effect,
+            now,
+            reason=reason,
+            retry_after=retry_after,
+            misconfigured=reason if verdict.is_misconfigured else None,
+        )
+        if event is not None:
+            self.events.append(event)

@@ -1,0 +1,293 @@
+"""The health of one endpoint, as a state machine.
+
+Rule 1: everything that moves an endpoint from one state to another lives in this file, and the
+moves themselves in :data:`TRANSITIONS`.
+
+Rule 2: nothing here reads a clock, draws a random number, takes a lock or knows about HTTP. Time
+is seconds on any monotonic clock, passed in; :mod:`azure_failover.core.fleet` holds the lock.
+
+How it works
+============
+Each attempt takes a :class:`Ticket` when it starts and gives it back with its :class:`Effect`.
+A ticket knows the state machine's generation, which moves on every transition: an outcome that
+arrives under an old generation changes nothing, so a burst of stragglers cannot lengthen a pause
+or undo a recovery.
+
+While HEALTHY, outcomes are weighed by the order in which attempts *started*, since failures are
+fast and successes slow. ``good`` is the latest start that is known to have succeeded; everything
+that started before it is vouched for. A failure trips the endpoint if
+
+- nothing else that started since ``good`` can still vouch for it (at low traffic: at once), or
+- at least 5 failed since ``good``, and they are a fifth or more of what started since, or
+- of 10 or more that started within 30 s, half failed.
+
+FAILED ends lazily: the first request that asks after the pause becomes the probe, and the state
+PROBING keeps others away until the probe is back or its lease is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from heapq import heappop, heappush
+from math import inf
+from typing import Final, NamedTuple
+
+from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
+
+BURST: Final = 5
+"""Failures since the last success that trip an endpoint with other attempts under way …"""
+BURST_SHARE: Final = 0.2
+"""… if they are this share of what started since."""
+WINDOW: Final = 30.0
+"""Seconds over which the share of failures is looked at."""
+WINDOW_LEAST: Final = 10
+"""Attempts in the window below which the share says nothing."""
+WINDOW_SHARE: Final = 0.5
+JITTER: Final = 0.2
+"""A pause is lengthened by a random part of up to this share."""
+HEALTHY_STRETCH: Final = 5.0
+"""After so many times the last pause in good health, pauses start short again."""
+_BUCKETS: Final = 10
+
+
+class State(Enum):
+    """What we believe about an endpoint."""
+
+    HEALTHY = "healthy"
+    FAILED = "failed"
+    PROBING = "probing"
+
+
+class Cue(Enum):
+    """What moves an endpoint from state to state."""
+
+    TRIPPED = "failures outweigh successes"
+    PAUSE_OVER = "asked after the pause"
+    ALIVE = "an attempt succeeded"
+    PROBE_FAILED = "the probe failed"
+    PROBE_RELEASED = "the probe ended without a verdict"
+    LEASE_OVER = "asked after the lease"
+
+
+TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
+    State.HEALTHY: {Cue.TRIPPED: State.FAILED},
+    State.FAILED: {Cue.PAUSE_OVER: State.PROBING, Cue.ALIVE: State.HEALTHY},
+    State.PROBING: {
+        Cue.ALIVE: State.HEALTHY,
+        Cue.PROBE_FAILED: State.FAILED,
+        Cue.PROBE_RELEASED: State.FAILED,
+        Cue.LEASE_OVER: State.PROBING,
+    },
+}
+
+
+class Ticket(NamedTuple):
+    """What an attempt holds while it is under way."""
+
+    generation: int
+    sequence: int
+    started: float
+    is_probe: bool
+
+
+class Pacing(NamedTuple):
+    """How long an endpoint is passed over; see :class:`~azure_failover.core.config.Policy`."""
+
+    pause: float
+    max_pause: float
+    probe_lease: float
+    may_return: bool
+
+
+class Health:
+    """One endpoint's state. Not thread-safe: the fleet holds the lock."""
+
+    __slots__ = (
+        "_bucket_failed",
+        "_bucket_number",
+        "_bucket_started",
+        "_failed",
+        "_good",
+        "_healthy_since",
+        "_lease_until",
+        "_level",
+        "_pacing",
+        "_pause",
+        "_sequence",
+        "_void",
+        "failed_until",
+        "generation",
+        "state",
+        "throttled_until",
+    )
+
+    def __init__(self, pacing: Pacing, *, generation: int = 0) -> None:
+        self._pacing = pacing
+        self.state = State.HEALTHY
+        self.generation = generation
+        self.failed_until = -inf
+        self.throttled_until = -inf
+        self._lease_until = -inf
+        self._level = 0
+        self._pause = 0.0
+        self._healthy_since = -inf
+        self._sequence = 0
+        self._good = 0
+        self._forget_evidence()
+
+    def is_open(self, now: float) -> bool:
+        """Tell whether a request may come here on its first pass over the fleet."""
+        match self.state:
+            case State.HEALTHY:
+                return True
+            case State.FAILED:
+                return now >= self.failed_until
+            case State.PROBING:
+                return now >= self._lease_until
+
+    def start(self, now: float) -> Ticket:
+        """Begin an attempt; the first after a pause, or after a lost probe, is the probe.
+
+        An attempt may also start while the endpoint is not open, when no other is left to try.
+        """
+        is_probe = False
+        if self.state is not State.HEALTHY and self.is_open(now):
+            self._move(Cue.PAUSE_OVER if self.state is State.FAILED else Cue.LEASE_OVER)
+            self._lease_until = now + self._pacing.probe_lease
+            is_probe = True
+        self._sequence += 1
+        self._bucket_started[self._bucket(now)] += 1
+        return Ticket(self.generation, self._sequence, now, is_probe)
+
+    def finish(
+        self,
+        ticket: Ticket,
+        effect: Effect,
+        now: float,
+        *,
+        retry_after: float | None = None,
+        luck: float = 0.0,
+    ) -> Cue | None:
+        """Take an attempt's outcome into account.
+
+        Args:
+            ticket: What :meth:`start` gave; give each back once.
+            effect: What the outcome says.
+            now: The time, in seconds.
+            retry_after: The endpoint's own hint when to come again, in seconds.
+            luck: A random number from 0 up to 1, for the jitter.
+
+        Returns:
+            What moved the endpoint to another state, or None if it stayed.
+        """
+        if effect is Effect.THROTTLED and retry_after is not None:
+            hint = now + min(retry_after, RETRY_AFTER_CAP)
+            self.throttled_until = max(self.throttled_until, hint)
+        if ticket.generation != self.generation:
+            return None
+        if self.state is State.HEALTHY:
+            return self._weigh(ticket, effect, now, retry_after, luck)
+        if effect is Effect.ALIVE:
+            self._recover(now)
+            return Cue.ALIVE
+        if not ticket.is_probe:
+            return None
+        if effect is Effect.FAILURE:
+            self._level += 1
+            self._fail(Cue.PROBE_FAILED, now, retry_after, luck)
+            return Cue.PROBE_FAILED
+        self._move(Cue.PROBE_RELEASED)
+        self.failed_until = max(self.failed_until, self.throttled_until)
+        return Cue.PROBE_RELEASED
+
+    def _weigh(
+        self,
+        ticket: Ticket,
+        effect: Effect,
+        now: float,
+        retry_after: float | None,
+        luck: float,
+    ) -> Cue | None:
+        """Weigh an outcome while HEALTHY."""
+        if effect is Effect.ALIVE:
+            if ticket.sequence > self._good:
+                self._good = ticket.sequence
+                _drop_up_to(self._failed, ticket.sequence)
+                _drop_up_to(self._void, ticket.sequence)
+            return None
+        if effect is not Effect.FAILURE:
+            if ticket.sequence > self._good:
+                heappush(self._void, ticket.sequence)
+            return None
+        self._count_failure(ticket, now)
+        if ticket.sequence > self._good:
+            heappush(self._failed, ticket.sequence)
+        if not self._is_outweighed(ticket):
+            return None
+        if now - self._healthy_since >= HEALTHY_STRETCH * self._pause:
+            self._level = 0
+        else:
+            self._level += 1
+        self._fail(Cue.TRIPPED, now, retry_after, luck)
+        return Cue.TRIPPED
+
+    def _is_outweighed(self, ticket: Ticket) -> bool:
+        if ticket.sequence > self._good:
+            failed = len(self._failed)
+            since = self._sequence - self._good - len(self._void)
+            if failed >= since or (failed >= BURST and failed >= BURST_SHARE * since):
+                return True
+        started = sum(self._bucket_started)
+        return started >= WINDOW_LEAST and sum(self._bucket_failed) >= WINDOW_SHARE * started
+
+    def _fail(self, cue: Cue, now: float, retry_after: float | None, luck: float) -> None:
+        self._move(cue)
+        pacing = self._pacing
+        self._pause = min(pacing.max_pause, pacing.pause * 2.0 ** min(self._level, 64))
+        pause = self._pause * (1.0 + JITTER * luck)
+        if retry_after is not None:
+            pause = max(pause, min(retry_after, RETRY_AFTER_CAP))
+        until = now + pause if pacing.may_return else inf
+        self.failed_until = max(self.failed_until, until)
+
+    def _recover(self, now: float) -> None:
+        self._move(Cue.ALIVE)
+        self._healthy_since = now
+        self.failed_until = -inf
+        self._forget_evidence()
+
+    def _move(self, cue: Cue) -> None:
+        self.state = TRANSITIONS[self.state][cue]
+        self.generation += 1
+
+    def _forget_evidence(self) -> None:
+        self._good = self._sequence
+        self._failed: list[int] = []
+        self._void: list[int] = []
+        self._bucket_number = -1
+        self._bucket_started = [0] * _BUCKETS
+        self._bucket_failed = [0] * _BUCKETS
+
+    def _count_failure(self, ticket: Ticket, now: float) -> None:
+        """Count a failure in the bucket in which its attempt started, if that is still there."""
+        self._bucket(now)
+        number = int(ticket.started / (WINDOW / _BUCKETS))
+        if self._bucket_number - _BUCKETS < number <= self._bucket_number:
+            self._bucket_failed[number % _BUCKETS] += 1
+
+    def _bucket(self, at: float) -> int:
+        """Give the place of the time ``at`` in the ring, after emptying the buckets it passed."""
+        number = int(at / (WINDOW / _BUCKETS))
+        if number > self._bucket_number:
+            passed = min(number - self._bucket_number, _BUCKETS)
+            for old in range(number - passed + 1, number + 1):
+                self._bucket_started[old % _BUCKETS] = 0
+                self._bucket_failed[old % _BUCKETS] = 0
+            self._bucket_number = number
+        return number % _BUCKETS
+
+
+def _drop_up_to(heap: list[int], sequence: int) -> None:
+    while heap and heap[0] <= sequence:
+        heappop(heap)

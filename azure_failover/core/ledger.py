@@ -1,0 +1,89 @@
+"""The ledger: what one request tried and passed over, in order, for people and for programs.
+
+Values only. Decides nothing; holds no headers, no bodies and no credentials.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+import attrs
+
+
+class Phase(Enum):
+    """How far an attempt had come when it ended."""
+
+    CONNECT = "connect"
+    """Name look-up, TCP, TLS, or waiting for a free connection: nothing was sent."""
+    SEND = "send"
+    """Writing the request."""
+    WAIT = "wait"
+    """Waiting for the answer's headers."""
+    BODY = "body"
+    """Reading the answer's body."""
+
+
+Outcome = Literal["answered", "failed", "skipped", "cancelled", "pending"]
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One line of the ledger: an endpoint that was tried, or passed over.
+
+    Attributes:
+        endpoint: The endpoint's name.
+        index: Its place in the configuration; 0 is the primary.
+        outcome: ``answered`` (an HTTP status came, whatever it says), ``failed``, ``skipped``,
+            ``cancelled`` (by the caller) or ``pending`` (not yet known).
+        phase: How far the attempt came; None for a skip.
+        status: The HTTP status, if one came.
+        error: What went wrong, or for a skip why; None for a usable answer.
+        started: Seconds from the start of the request to the start of this attempt.
+        elapsed: Seconds that the attempt took; None while it is pending and for a skip.
+    """
+
+    endpoint: str
+    index: int
+    outcome: Outcome
+    phase: Phase | None = None
+    status: int | None = None
+    error: str | None = None
+    started: float = 0.0
+    elapsed: float | None = None
+
+    def __str__(self) -> str:
+        match self.outcome:
+            case "skipped":
+                return f"{self.endpoint}: skipped, {self.error}"
+            case "answered":
+                what = f"{self.status}" + (f" {self.error}" if self.error else "")
+            case "failed":
+                where = f" ({self.phase.value})" if self.phase else ""
+                what = f"{self.error}{where}"
+            case "cancelled" | "pending":
+                what = self.outcome
+        return f"{self.endpoint}: {what}" + (
+            "" if self.elapsed is None else f" after {self.elapsed:.2f} s"
+        )
+
+
+@attrs.frozen
+class Ledger:
+    """Everything that one request tried or passed over, in order."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def attempts(self) -> tuple[Entry, ...]:
+        """The entries that were really sent, without the skips."""
+        return tuple(entry for entry in self.entries if entry.outcome != "skipped")
+
+    @property
+    def endpoint(self) -> str | None:
+        """The name of the endpoint that gave the final answer; None when there was none."""
+        last = self.entries[-1] if self.entries else None
+        return last.endpoint if last is not None and last.outcome == "answered" else None
+
+    def __str__(self) -> str:
+        return "\n".join(f"{number}. {entry}" for number, entry in enumerate(self.entries, 1))

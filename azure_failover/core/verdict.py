@@ -1,0 +1,198 @@
+"""What an outcome means: may the request move on, and what does it say about the endpoint?
+
+The rules are two tables, one for HTTP statuses and one for failures without a status. No state,
+no clock, no HTTP library: the drivers translate their library's exceptions into :class:`Fault`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import Any
+
+import attrs
+
+RETRY_AFTER_CAP = 120.0
+"""A ``Retry-After`` longer than this many seconds counts as this many for our own pauses."""
+
+
+class Fault(Enum):
+    """How an attempt ended when it ended without a usable HTTP answer."""
+
+    CONNECT = "connect"
+    """DNS, refused, unreachable, TLS, proxy."""
+    CONNECT_TIMEOUT = "connect timeout"
+    POOL_TIMEOUT = "pool timeout"
+    """No free connection in our own pool: says nothing about the endpoint."""
+    WRITE_TIMEOUT = "write timeout"
+    READ_TIMEOUT = "read timeout"
+    BROKEN = "broken"
+    """Reset, or closed early, or not HTTP."""
+    STALE = "stale connection"
+    """A connection from the pool died before any byte of the answer."""
+    LOCAL = "local"
+    """The request itself is not valid HTTP."""
+    DEADLINE = "deadline"
+    """Cut by our own deadline."""
+    CANCELLED = "cancelled"
+    """Cut by the caller."""
+
+
+class Effect(Enum):
+    """What an outcome says about the endpoint's health."""
+
+    ALIVE = "alive"
+    FAILURE = "failure"
+    NEUTRAL = "neutral"
+    THROTTLED = "throttled"
+
+
+class Move(Enum):
+    """Where the request goes after an outcome."""
+
+    STAY = "stay"
+    """Nowhere: the caller gets this outcome."""
+    NEXT = "next"
+    SAME_ONCE = "same once"
+    """The same endpoint, one more time, over a fresh connection."""
+    BY_THROTTLE_POLICY = "by throttle policy"
+    BY_MISCONFIGURED_POLICY = "by misconfigured policy"
+
+
+@attrs.frozen
+class Verdict:
+    """The meaning of one outcome."""
+
+    move: Move
+    effect: Effect
+
+    @property
+    def is_misconfigured(self) -> bool:
+        """The endpoint answers, but cannot serve us: key, firewall or deployment is wrong."""
+        return self.move is Move.BY_MISCONFIGURED_POLICY
+
+
+_FAILED_OVER = Verdict(Move.NEXT, Effect.FAILURE)
+_NEUTRAL = Verdict(Move.STAY, Effect.NEUTRAL)
+_ALIVE = Verdict(Move.STAY, Effect.ALIVE)
+_THROTTLED = Verdict(Move.BY_THROTTLE_POLICY, Effect.THROTTLED)
+_MISCONFIGURED = Verdict(Move.BY_MISCONFIGURED_POLICY, Effect.ALIVE)
+
+FAULTS: Mapping[Fault, Verdict] = {
+    Fault.CONNECT: _FAILED_OVER,
+    Fault.CONNECT_TIMEOUT: _FAILED_OVER,
+    Fault.WRITE_TIMEOUT: _FAILED_OVER,
+    Fault.READ_TIMEOUT: _FAILED_OVER,
+    Fault.BROKEN: _FAILED_OVER,
+    Fault.STALE: Verdict(Move.SAME_ONCE, Effect.NEUTRAL),
+    Fault.POOL_TIMEOUT: _NEUTRAL,
+    Fault.LOCAL: _NEUTRAL,
+    Fault.DEADLINE: _NEUTRAL,
+    Fault.CANCELLED: _NEUTRAL,
+}
+
+STATUSES: Mapping[int, Verdict] = {
+    401: _MISCONFIGURED,
+    403: _MISCONFIGURED,
+    429: _THROTTLED,
+    500: _FAILED_OVER,
+    502: _FAILED_OVER,
+    503: _FAILED_OVER,
+    504: _FAILED_OVER,
+}
+"""Every status that is not listed comes back to the caller and proves the endpoint alive."""
+
+
+def judge_fault(fault: Fault) -> Verdict:
+    """Give the verdict on an attempt that ended without a usable answer."""
+    return FAULTS[fault]
+
+
+def judge_answer(status: int, *, hides_throttle: bool = False, error: bytes = b"") -> Verdict:
+    """Give the verdict on an HTTP answer.
+
+    Args:
+        status: The HTTP status.
+        hides_throttle: The answer is an event stream with a ``Retry-After``: Azure throttles
+            streams under status 200.
+        error: The body of a 400 or 404, which may say that the deployment does not exist.
+    """
+    if status == 200 and not hides_throttle:  # noqa: PLR2004  (the healthy path, first)
+        return _ALIVE
+    if hides_throttle:
+        return _THROTTLED
+    if status in (400, 404) and is_missing_deployment(error):
+        return _MISCONFIGURED
+    return STATUSES.get(status, _ALIVE)
+
+
+def is_missing_deployment(body: bytes) -> bool:
+    """Tell whether an error body says that the endpoint lacks the deployment.
+
+    Dated URLs say it with the code ``DeploymentNotFound``, v1 URLs only in the message.
+    """
+    code, message = error_facts(body)
+    return (
+        code == "DeploymentNotFound" or "could not find an existing deployment" in message.lower()
+    )
+
+
+def error_facts(body: bytes | Mapping[str, Any]) -> tuple[str | None, str]:
+    """Read code and message out of any of Azure's error bodies; ``(None, "")`` if it is none.
+
+    Azure has two envelopes, ``{"error": {"code", "message"}}`` and ``{"statusCode", "message"}``,
+    and neither is guaranteed: a gateway may answer with HTML, text or nothing.
+    """
+    data: Any = body
+    if isinstance(body, bytes):
+        try:
+            data = json.loads(body)
+        except (ValueError, RecursionError):
+            return None, ""
+    if not isinstance(data, Mapping):
+        return None, ""
+    error: Any = data.get("error", data)
+    if not isinstance(error, Mapping):
+        return None, error if isinstance(error, str) else ""
+    code, message = error.get("code"), error.get("message")
+    return (
+        str(code) if isinstance(code, str | int) else None,
+        message if isinstance(message, str) else "",
+    )
+
+
+def retry_after(milliseconds: str | None, value: str | None, *, wall: float) -> float | None:
+    """Read Azure's hint when to come again.
+
+    Args:
+        milliseconds: The header ``retry-after-ms``, which Azure sends with provisioned throughput.
+        value: The header ``Retry-After``: seconds or an HTTP date (RFC 9110, section 10.2.3).
+        wall: The time of day, in seconds since the epoch, against which a date is read.
+
+    Returns:
+        Seconds from now, never negative; None if there is no hint that can be read.
+    """
+    for text, scale in ((milliseconds, 1000.0), (value, 1.0)):
+        if text is None:
+            continue
+        try:
+            seconds = float(text) / scale
+        except ValueError:
+            continue
+        if 0 <= seconds < float("inf"):
+            return seconds
+    if value is None:
+        return None
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, IndexError, OverflowError):
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    try:
+        return max(0.0, date.timestamp() - wall)
+    except (OverflowError, OSError):
+        return None

@@ -1,0 +1,1 @@
+"""Where decisions meet the network: the drivers, and one face for each HTTP family."""

@@ -1,0 +1,103 @@
+"""What the drivers need to know of an HTTP family: the shapes that httpx and httpx2 share.
+
+Protocols, and one small table of constructors and failures. Imports neither family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import attrs
+
+from azure_failover.core.ledger import Phase
+from azure_failover.core.verdict import Fault
+
+
+class Url(Protocol):
+    """The parts of a URL that a route is read from."""
+
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def netloc(self) -> bytes: ...
+    @property
+    def raw_path(self) -> bytes: ...
+
+
+class Request(Protocol):
+    """A request, as far as it is read and copied."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def url(self) -> Url: ...
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
+    @property
+    def extensions(self) -> Mapping[str, Any]: ...
+    def read(self) -> bytes: ...
+    async def aread(self) -> bytes: ...
+
+
+class Response(Protocol):
+    """A response, as far as it is judged, read and labelled."""
+
+    stream: Any
+    """One of the family's byte streams, for threads, tasks or both."""
+
+    @property
+    def status_code(self) -> int: ...
+    @property
+    def headers(self) -> MutableMapping[str, str]: ...
+    @property
+    def extensions(self) -> MutableMapping[str, Any]: ...
+    def close(self) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+Req = TypeVar("Req", bound=Request)
+Resp = TypeVar("Resp", bound=Response)
+_ReqIn = TypeVar("_ReqIn", bound=Request, contravariant=True)
+_RespOut = TypeVar("_RespOut", bound=Response, covariant=True)
+
+
+class SyncTransport(Protocol[_ReqIn, _RespOut]):
+    """What sends a request from a thread."""
+
+    def handle_request(self, request: _ReqIn, /) -> _RespOut: ...
+    def close(self) -> None: ...
+
+
+class AsyncTransport(Protocol[_ReqIn, _RespOut]):
+    """What sends a request from a task."""
+
+    async def handle_async_request(self, request: _ReqIn, /) -> _RespOut: ...
+    async def aclose(self) -> None: ...
+
+
+@attrs.frozen(kw_only=True)
+class Family(Generic[Req, Resp]):
+    """One HTTP family: how its objects are made, and what its failures mean.
+
+    Attributes:
+        parse_url: Makes a URL of the family from text.
+        copy_request: Makes a request like another one, for another URL, with other extensions
+            and, unless it is None, another body. The headers are a copy.
+        memory_stream: The family's class of streams whose bytes are all there.
+        watched_stream: The family's class of :class:`~azure_failover.transport._watch.Watched`.
+        faults: The family's failures, the most special first.
+        timeout_error: Makes the error for a deadline that left no time to try anything.
+        connection_error: Makes the error that stands for one from below the family.
+    """
+
+    parse_url: Callable[[str], Url]
+    copy_request: Callable[[Req, Any, dict[str, Any], bytes | None], Req]
+    memory_stream: Callable[[bytes], Any]
+    memory_stream_type: type
+    watched_stream: Callable[[Any, Any], Any]
+    faults: tuple[tuple[type[Exception], Fault, Phase], ...]
+    timeout_error: Callable[[str], Exception]
+    connection_error: Callable[[str], Exception]

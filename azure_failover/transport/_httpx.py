@@ -1,0 +1,171 @@
+"""The failover transport for httpx: a typed face over the driver that both families share."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import httpx
+
+from azure_failover.core.config import Config, ConfigSource, read_config
+from azure_failover.core.errors import ConfigError
+from azure_failover.core.fleet import Status
+from azure_failover.core.ledger import Phase
+from azure_failover.core.verdict import Fault
+from azure_failover.transport._driver import Driver
+from azure_failover.transport._family import AsyncTransport, Family, SyncTransport
+from azure_failover.transport._runtime import Runtime
+from azure_failover.transport._upstream import Upstream
+from azure_failover.transport._watch import Watched
+
+
+class _WatchedStream(Watched, httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A watched body that httpx clients accept."""
+
+
+def _copy_request(
+    request: httpx.Request,
+    url: Any,
+    extensions: dict[str, Any],
+    body: bytes | None,  # noqa: ANN401
+) -> httpx.Request:
+    stream = request.stream if body is None else httpx.ByteStream(body)
+    copy = httpx.Request(
+        request.method, url, headers=request.headers, stream=stream, extensions=extensions
+    )
+    copy.read()
+    return copy
+
+
+FAMILY: Family[httpx.Request, httpx.Response] = Family(
+    parse_url=httpx.URL,
+    copy_request=_copy_request,
+    memory_stream=httpx.ByteStream,
+    memory_stream_type=httpx.ByteStream,
+    watched_stream=_WatchedStream,
+    faults=(
+        (httpx.ConnectTimeout, Fault.CONNECT_TIMEOUT, Phase.CONNECT),
+        (httpx.PoolTimeout, Fault.POOL_TIMEOUT, Phase.CONNECT),
+        (httpx.WriteTimeout, Fault.WRITE_TIMEOUT, Phase.SEND),
+        (httpx.TimeoutException, Fault.READ_TIMEOUT, Phase.WAIT),
+        (httpx.ConnectError, Fault.CONNECT, Phase.CONNECT),
+        (httpx.ProxyError, Fault.CONNECT, Phase.CONNECT),
+        (httpx.UnsupportedProtocol, Fault.LOCAL, Phase.CONNECT),
+        (httpx.LocalProtocolError, Fault.LOCAL, Phase.SEND),
+        (httpx.WriteError, Fault.BROKEN, Phase.SEND),
+        (httpx.TransportError, Fault.BROKEN, Phase.WAIT),
+    ),
+    timeout_error=httpx.ReadTimeout,
+    connection_error=httpx.ConnectError,
+)
+
+
+class FailoverTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Sends each request to the healthiest of several Azure OpenAI endpoints, in order.
+
+    Mount it under an :class:`httpx.Client` or :class:`httpx.AsyncClient`, or under both at once::
+
+        http = httpx.Client(transport=FailoverTransport(config), timeout=60)
+
+    A request for any configured endpoint is sent to the first that is healthy, with that
+    endpoint's URL, credential and deployment; on 500, 502, 503, 504, a timeout or a connection
+    error it moves on to the next. Requests for other origins pass through untouched.
+
+    Args:
+        config: A dict, a :class:`~azure_failover.Config`, the path of a TOML file, or None for
+            the environment.
+        transport: What really sends; it may serve threads, tasks or both. By default pools are
+            built when they are needed, with the options that follow.
+        verify: As for :class:`httpx.Client`.
+        cert: As for :class:`httpx.Client`.
+        http1: As for :class:`httpx.Client`.
+        http2: As for :class:`httpx.Client`.
+        limits: As for :class:`httpx.Client`.
+        proxy: As for :class:`httpx.Client`.
+        trust_env: As for :class:`httpx.Client`: whether ``HTTPS_PROXY``, ``NO_PROXY``,
+            ``SSL_CERT_FILE`` and their kin count.
+        runtime: Where time and randomness come from, for tests.
+
+    Raises:
+        ConfigError: Lists everything that is wrong with the configuration.
+    """
+
+    def __init__(  # noqa: PLR0913  (the options of httpx.HTTPTransport)
+        self,
+        config: ConfigSource = None,
+        *,
+        transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: str | tuple[str, str] | tuple[str, str, str] | None = None,
+        http1: bool = True,
+        http2: bool = False,
+        limits: httpx.Limits | None = None,
+        proxy: httpx.Proxy | httpx.URL | str | None = None,
+        trust_env: bool = True,
+        runtime: Runtime | None = None,
+    ) -> None:
+        read = read_config(config)
+        config = None
+        if isinstance(read, ConfigError):
+            raise read
+        options: dict[str, Any] = {
+            "verify": verify,
+            "cert": cert,
+            "http1": http1,
+            "http2": http2,
+            "trust_env": trust_env,
+            **({} if limits is None else {"limits": limits}),
+        }
+        upstream: Upstream[httpx.Request, httpx.Response] = Upstream(
+            [(endpoint.base.scheme, endpoint.base.netloc) for endpoint in read.endpoints],
+            given=None if transport is None else _sides(transport),
+            build_sync=lambda found: httpx.HTTPTransport(proxy=proxy or found, **options),
+            build_async=lambda found: httpx.AsyncHTTPTransport(proxy=proxy or found, **options),
+            reads_environment=trust_env and proxy is None,
+        )
+        self._upstream = upstream
+        self._driver = Driver(read, FAMILY, upstream, runtime or Runtime())
+
+    @property
+    def config(self) -> Config:
+        """The configuration, with everything that was inherited written out."""
+        return self._driver.fleet.config
+
+    def status(self) -> Status:
+        """Tell which endpoint is in use, and which failed."""
+        return self._driver.status()
+
+    def reset(self) -> None:
+        """Forget all failures: the next request goes to the primary."""
+        self._driver.fleet.reset()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request from a thread; :class:`httpx.Client` calls this."""
+        return self._driver.send(request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request from a task; :class:`httpx.AsyncClient` calls this."""
+        return await self._driver.asend(request)
+
+    def close(self) -> None:
+        """Close the connections that threads used."""
+        self._upstream.close()
+
+    async def aclose(self) -> None:
+        """Close the connections that tasks used."""
+        await self._upstream.aclose()
+
+
+def _sides(
+    transport: object,
+) -> tuple[
+    SyncTransport[httpx.Request, httpx.Response] | None,
+    AsyncTransport[httpx.Request, httpx.Response] | None,
+]:
+    """Give the caller's transport as what it is: for threads, for tasks, or for both."""
+    sync = transport if isinstance(transport, httpx.BaseTransport) else None
+    tasks = transport if isinstance(transport, httpx.AsyncBaseTransport) else None
+    if sync is None and tasks is None:
+        kind = f"{type(transport).__module__}.{type(transport).__qualname__}"
+        raise TypeError(f"transport= is a {kind}, which is no transport of httpx")
+    return sync, tasks

@@ -1,0 +1,171 @@
+"""The failover transport for httpx2: a typed face over the driver that both families share."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import httpx2
+
+from azure_failover.core.config import Config, ConfigSource, read_config
+from azure_failover.core.errors import ConfigError
+from azure_failover.core.fleet import Status
+from azure_failover.core.ledger import Phase
+from azure_failover.core.verdict import Fault
+from azure_failover.transport._driver import Driver
+from azure_failover.transport._family import AsyncTransport, Family, SyncTransport
+from azure_failover.transport._runtime import Runtime
+from azure_failover.transport._upstream import Upstream
+from azure_failover.transport._watch import Watched
+
+
+class _WatchedStream(Watched, httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    """A watched body that httpx2 clients accept."""
+
+
+def _copy_request(
+    request: httpx2.Request,
+    url: Any,
+    extensions: dict[str, Any],
+    body: bytes | None,  # noqa: ANN401
+) -> httpx2.Request:
+    stream = request.stream if body is None else httpx2.ByteStream(body)
+    copy = httpx2.Request(
+        request.method, url, headers=request.headers, stream=stream, extensions=extensions
+    )
+    copy.read()
+    return copy
+
+
+FAMILY: Family[httpx2.Request, httpx2.Response] = Family(
+    parse_url=httpx2.URL,
+    copy_request=_copy_request,
+    memory_stream=httpx2.ByteStream,
+    memory_stream_type=httpx2.ByteStream,
+    watched_stream=_WatchedStream,
+    faults=(
+        (httpx2.ConnectTimeout, Fault.CONNECT_TIMEOUT, Phase.CONNECT),
+        (httpx2.PoolTimeout, Fault.POOL_TIMEOUT, Phase.CONNECT),
+        (httpx2.WriteTimeout, Fault.WRITE_TIMEOUT, Phase.SEND),
+        (httpx2.TimeoutException, Fault.READ_TIMEOUT, Phase.WAIT),
+        (httpx2.ConnectError, Fault.CONNECT, Phase.CONNECT),
+        (httpx2.ProxyError, Fault.CONNECT, Phase.CONNECT),
+        (httpx2.UnsupportedProtocol, Fault.LOCAL, Phase.CONNECT),
+        (httpx2.LocalProtocolError, Fault.LOCAL, Phase.SEND),
+        (httpx2.WriteError, Fault.BROKEN, Phase.SEND),
+        (httpx2.TransportError, Fault.BROKEN, Phase.WAIT),
+    ),
+    timeout_error=httpx2.ReadTimeout,
+    connection_error=httpx2.ConnectError,
+)
+
+
+class FailoverTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
+    """Sends each request to the healthiest of several Azure OpenAI endpoints, in order.
+
+    Mount it under an :class:`httpx2.Client` or :class:`httpx2.AsyncClient`, or under both at once::
+
+        http = httpx2.Client(transport=FailoverTransport(config), timeout=60)
+
+    A request for any configured endpoint is sent to the first that is healthy, with that
+    endpoint's URL, credential and deployment; on 500, 502, 503, 504, a timeout or a connection
+    error it moves on to the next. Requests for other origins pass through untouched.
+
+    Args:
+        config: A dict, a :class:`~azure_failover.Config`, the path of a TOML file, or None for
+            the environment.
+        transport: What really sends; it may serve threads, tasks or both. By default pools are
+            built when they are needed, with the options that follow.
+        verify: As for :class:`httpx2.Client`.
+        cert: As for :class:`httpx2.Client`.
+        http1: As for :class:`httpx2.Client`.
+        http2: As for :class:`httpx2.Client`.
+        limits: As for :class:`httpx2.Client`.
+        proxy: As for :class:`httpx2.Client`.
+        trust_env: As for :class:`httpx2.Client`: whether ``HTTPS_PROXY``, ``NO_PROXY``,
+            ``SSL_CERT_FILE`` and their kin count.
+        runtime: Where time and randomness come from, for tests.
+
+    Raises:
+        ConfigError: Lists everything that is wrong with the configuration.
+    """
+
+    def __init__(  # noqa: PLR0913  (the options of httpx2.HTTPTransport)
+        self,
+        config: ConfigSource = None,
+        *,
+        transport: httpx2.BaseTransport | httpx2.AsyncBaseTransport | None = None,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: str | tuple[str, str] | tuple[str, str, str] | None = None,
+        http1: bool = True,
+        http2: bool = False,
+        limits: httpx2.Limits | None = None,
+        proxy: httpx2.Proxy | httpx2.URL | str | None = None,
+        trust_env: bool = True,
+        runtime: Runtime | None = None,
+    ) -> None:
+        read = read_config(config)
+        config = None
+        if isinstance(read, ConfigError):
+            raise read
+        options: dict[str, Any] = {
+            "verify": verify,
+            "cert": cert,
+            "http1": http1,
+            "http2": http2,
+            "trust_env": trust_env,
+            **({} if limits is None else {"limits": limits}),
+        }
+        upstream: Upstream[httpx2.Request, httpx2.Response] = Upstream(
+            [(endpoint.base.scheme, endpoint.base.netloc) for endpoint in read.endpoints],
+            given=None if transport is None else _sides(transport),
+            build_sync=lambda found: httpx2.HTTPTransport(proxy=proxy or found, **options),
+            build_async=lambda found: httpx2.AsyncHTTPTransport(proxy=proxy or found, **options),
+            reads_environment=trust_env and proxy is None,
+        )
+        self._upstream = upstream
+        self._driver = Driver(read, FAMILY, upstream, runtime or Runtime())
+
+    @property
+    def config(self) -> Config:
+        """The configuration, with everything that was inherited written out."""
+        return self._driver.fleet.config
+
+    def status(self) -> Status:
+        """Tell which endpoint is in use, and which failed."""
+        return self._driver.status()
+
+    def reset(self) -> None:
+        """Forget all failures: the next request goes to the primary."""
+        self._driver.fleet.reset()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request from a thread; :class:`httpx2.Client` calls this."""
+        return self._driver.send(request)
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request from a task; :class:`httpx2.AsyncClient` calls this."""
+        return await self._driver.asend(request)
+
+    def close(self) -> None:
+        """Close the connections that threads used."""
+        self._upstream.close()
+
+    async def aclose(self) -> None:
+        """Close the connections that tasks used."""
+        await self._upstream.aclose()
+
+
+def _sides(
+    transport: object,
+) -> tuple[
+    SyncTransport[httpx2.Request, httpx2.Response] | None,
+    AsyncTransport[httpx2.Request, httpx2.Response] | None,
+]:
+    """Give the caller's transport as what it is: for threads, for tasks, or for both."""
+    sync = transport if isinstance(transport, httpx2.BaseTransport) else None
+    tasks = transport if isinstance(transport, httpx2.AsyncBaseTransport) else None
+    if sync is None and tasks is None:
+        kind = f"{type(transport).__module__}.{type(transport).__qualname__}"
+        raise TypeError(f"transport= is a {kind}, which is no transport of httpx2")
+    return sync, tasks

@@ -1,0 +1,157 @@
+"""Turns one incoming request into the request for an endpoint: URL, credential, deployment.
+
+The incoming request is only read. What is the same for every request to an endpoint is computed
+once, and URLs are cached by the raw path, since parsing one costs more than all the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Generic
+
+import attrs
+
+from azure_failover.core.body import rename_model
+from azure_failover.core.config import Config
+from azure_failover.core.credentials import CREDENTIAL_HEADERS, Secret
+from azure_failover.core.routes import Route, parse_route
+from azure_failover.transport._family import Family, Req, Resp, Url
+
+_CACHE_SIZE: Final = 1024
+_FOREIGN_HEADERS: Final = tuple(name for name in CREDENTIAL_HEADERS if name != "api-key")
+_OWNED_EXTENSIONS: Final = ("sni_hostname", "target")
+"""Request extensions that say where a request goes, and so are ours to say."""
+
+
+@attrs.define(eq=False)
+class Itinerary:
+    """One route, and its URL at each endpoint that was asked for so far."""
+
+    route: Route
+    urls: list[Any]
+
+
+@attrs.frozen(eq=False)
+class _Target:
+    """What is the same for every request to one endpoint."""
+
+    origin: str
+    host: str
+    prefix: str
+    key: Secret
+    names: Mapping[str, str]
+    api_version: str | None
+    timeouts: Mapping[str, float]
+    merged: dict[tuple[float | None, ...], dict[str, float]] = attrs.field(factory=dict[Any, Any])
+
+
+class Retargeter(Generic[Req, Resp]):
+    """Knows every endpoint's address, names and credential. Thread-safe."""
+
+    def __init__(self, config: Config, family: Family[Req, Resp]) -> None:
+        self._family = family
+        self._targets = tuple(_target(config, index) for index in range(len(config.endpoints)))
+        self._prefixes: dict[tuple[str, bytes], list[str]] = {}
+        for endpoint in config.endpoints:
+            origin = (endpoint.base.scheme, endpoint.base.netloc.encode())
+            self._prefixes.setdefault(origin, []).append(endpoint.base.path)
+        self._itineraries: dict[tuple[bytes, bytes], Itinerary] = {}
+
+    def itinerary(self, url: Url) -> Itinerary | None:
+        """Take a request's URL apart; None if its origin is none of the endpoints'."""
+        netloc, raw_path = url.netloc, url.raw_path
+        prefixes = self._prefixes.get((url.scheme, netloc))
+        if prefixes is None:
+            return None
+        found = self._itineraries.get((netloc, raw_path))
+        if found is None:
+            route = parse_route(raw_path, prefixes)
+            found = Itinerary(route, [None] * len(self._targets))
+            if len(self._itineraries) >= _CACHE_SIZE:
+                self._itineraries.clear()
+            self._itineraries[netloc, raw_path] = found
+        return found
+
+    def request_for(  # noqa: PLR0913  (all of one request's circumstances)
+        self,
+        index: int,
+        request: Req,
+        body: bytes,
+        itinerary: Itinerary,
+        *,
+        time_left: float | None,
+        trace: object,
+    ) -> Req:
+        """Build the request for endpoint ``index``.
+
+        Args:
+            index: The endpoint.
+            request: The incoming request.
+            body: Its body, read.
+            itinerary: Its URL, taken apart.
+            time_left: Seconds that the deadline leaves; None for no limit.
+            trace: The ``trace`` extension that watches the connection.
+        """
+        target = self._targets[index]
+        url = itinerary.urls[index]
+        if url is None:
+            path = itinerary.route.at(
+                target.prefix, names=target.names, api_version=target.api_version
+            )
+            url = itinerary.urls[index] = self._family.parse_url(target.origin + path)
+        extensions = {**request.extensions, "trace": trace}
+        extensions["timeout"] = _timeouts(target, extensions.get("timeout"), time_left)
+        for name in _OWNED_EXTENSIONS:
+            extensions.pop(name, None)
+        renamed = body
+        if target.names and body and not _is_form(request.headers):
+            renamed = rename_model(body, target.names)
+        changed = None if renamed is body else renamed
+        outgoing = self._family.copy_request(request, url, extensions, changed)
+        headers = outgoing.headers
+        headers["host"] = target.host
+        headers["api-key"] = target.key.reveal()
+        for name in _FOREIGN_HEADERS:
+            if name in headers:
+                del headers[name]
+        if changed is not None or "transfer-encoding" in headers:
+            headers.pop("transfer-encoding", None)
+            headers["content-length"] = str(len(renamed))
+        return outgoing
+
+
+def _target(config: Config, index: int) -> _Target:
+    endpoint = config.endpoints[index]
+    phase = endpoint.timeout
+    connect = min(phase, config.policy.connect_timeout)
+    return _Target(
+        origin=endpoint.base.origin,
+        host=endpoint.base.netloc,
+        prefix=endpoint.base.path,
+        key=endpoint.api_key,
+        names=config.renames(index),
+        api_version=endpoint.api_version,
+        timeouts={"connect": connect, "read": phase, "write": phase, "pool": phase},
+    )
+
+
+def _is_form(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").startswith(("multipart/", "application/x-www-form"))
+
+
+def _timeouts(
+    target: _Target, given: Mapping[str, float | None] | None, time_left: float | None
+) -> dict[str, float]:
+    """Give the shortest of the caller's, the endpoint's and the deadline's time per phase."""
+    known = tuple(given.values()) if given else ()
+    merged = target.merged.get(known)
+    if merged is None:
+        merged = {
+            phase: limit if (own := (given or {}).get(phase)) is None else min(own, limit)
+            for phase, limit in target.timeouts.items()
+        }
+        if len(target.merged) < _CACHE_SIZE and tuple(given or ()) in ((), tuple(target.timeouts)):
+            target.merged[known] = merged
+    if time_left is None:
+        return merged
+    return {phase: min(limit, max(0.0, time_left)) for phase, limit in merged.items()}

@@ -1,0 +1,127 @@
+"""Watches what cannot be seen from outside: whether a connection was reused, how a body ended.
+
+Passes everything on untouched; only takes notes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, Protocol
+
+import anyio
+
+
+class Wire:
+    """A ``trace`` extension for one attempt that sees whether the pool opened a connection.
+
+    httpx hands it to httpcore, which calls it with the name of each step ("Request extensions"
+    in httpcore's documentation). A trace that the caller had set is called as well.
+    """
+
+    __slots__ = ("_caller", "connected", "sent")
+
+    def __init__(self, caller: Callable[[str, Any], Any] | None) -> None:
+        self._caller = caller
+        self.connected = False
+        self.sent = False
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether the request went out over a connection that had been there before."""
+        return self.sent and not self.connected
+
+    def __call__(self, name: str, info: Any) -> Any:  # noqa: ANN401  (httpcore's signature)
+        """Note a step, for a thread."""
+        self._note(name)
+        return None if self._caller is None else self._caller(name, info)
+
+    async def asynchronous(self, name: str, info: Any) -> None:  # noqa: ANN401
+        """Note a step, for a task."""
+        self._note(name)
+        if self._caller is not None:
+            result = self._caller(name, info)
+            if inspect.isawaitable(result):
+                await result
+
+    def _note(self, name: str) -> None:
+        if name.startswith("connection.connect_"):
+            self.connected = True
+        elif name.endswith("send_request_headers.started"):
+            self.sent = True
+
+
+class BodyNotes(Protocol):
+    """Who is told how a delivered body fares."""
+
+    def came(self) -> None:
+        """The first piece came, or the end of an empty body."""
+
+    def broke(self, error: Exception) -> None:
+        """The body broke off."""
+
+    def abandoned(self) -> None:
+        """The caller closed it before anything came."""
+
+
+class Watched:
+    """A body stream that tells its notes of the first piece, a break, and an early end.
+
+    Each family mixes it with its own stream base classes, which its clients insist on.
+    """
+
+    def __init__(self, stream: Any, notes: BodyNotes) -> None:  # noqa: ANN401
+        self._stream = stream
+        self._notes = notes
+        self._is_known = False
+
+    def _came(self) -> None:
+        if not self._is_known:
+            self._is_known = True
+            self._notes.came()
+
+    def _broke(self, error: Exception) -> None:
+        self._is_known = True
+        self._notes.broke(error)
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for chunk in self._stream:
+                if not self._is_known:
+                    self._came()
+                yield chunk
+        except Exception as error:
+            self._broke(error)
+            raise
+        self._came()
+
+    def close(self) -> None:
+        """Close the stream."""
+        if not self._is_known:
+            self._is_known = True
+            self._notes.abandoned()
+        self._stream.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                if not self._is_known:
+                    self._came()
+                yield chunk
+        except Exception as error:
+            self._broke(error)
+            raise
+        self._came()
+
+    async def aclose(self) -> None:
+        """Close the stream, even under cancellation."""
+        if not self._is_known:
+            self._is_known = True
+            self._notes.abandoned()
+        await shielded(self._stream.aclose())
+
+
+async def shielded(closing: Awaitable[None]) -> None:
+    """Await a closing to its end, even if the task is being cancelled."""
+    with anyio.CancelScope(shield=True):
+        await closing
