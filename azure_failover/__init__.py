@@ -1,1 +1,95 @@
-"""Failover for Azure OpenAI in the HTTP transport."""
+"""Failover for Azure OpenAI in the HTTP transport.
+
+Mount :class:`FailoverTransport` under the client you already have, or use :class:`Client` and
+:class:`AsyncClient`::
+
+    from azure_failover import Client
+
+    with Client({"api_key": "…", "endpoint": "https://eastus.openai.azure.com",
+                 "deployment_name": "gpt-4.1-mini",
+                 "backups": [{"endpoint": "https://westus.openai.azure.com"}]}) as client:
+        print(client.chat("Hello").text)
+
+The openai SDK uses httpx2 since 3.0: take ``FailoverTransport`` from
+:mod:`azure_failover.httpx2` there.
+"""
+
+from azure_failover.chat import (
+    ChatCompletion,
+    Choice,
+    Embeddings,
+    FunctionCall,
+    Message,
+    ToolCall,
+    Usage,
+)
+from azure_failover.client import AsyncClient, Client
+from azure_failover.core.config import Config, ConfigSource, Endpoint, Policy
+from azure_failover.core.credentials import Secret
+from azure_failover.core.errors import (
+    AllEndpointsFailed,
+    AuthenticationError,
+    AzureFailoverError,
+    BadRequestError,
+    ConfigError,
+    ConnectionFailedError,
+    InvalidResponseError,
+    NotFoundError,
+    PermissionDeniedError,
+    Problem,
+    RateLimitError,
+    RequestError,
+    RequestTimeoutError,
+    ServiceUnavailableError,
+    StatusError,
+)
+from azure_failover.core.fleet import EndpointStatus, Status
+from azure_failover.core.ledger import Entry, Ledger, Phase
+from azure_failover.transport._httpx import FailoverTransport
+from azure_failover.transport._labels import ledger_of
+from azure_failover.transport._options import FailoverOptions
+from azure_failover.transport._runtime import Runtime
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AllEndpointsFailed",
+    "AsyncClient",
+    "AuthenticationError",
+    "AzureFailoverError",
+    "BadRequestError",
+    "ChatCompletion",
+    "Choice",
+    "Client",
+    "Config",
+    "ConfigError",
+    "ConfigSource",
+    "ConnectionFailedError",
+    "Embeddings",
+    "Endpoint",
+    "EndpointStatus",
+    "Entry",
+    "FailoverOptions",
+    "FailoverTransport",
+    "FunctionCall",
+    "InvalidResponseError",
+    "Ledger",
+    "Message",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "Phase",
+    "Policy",
+    "Problem",
+    "RateLimitError",
+    "RequestError",
+    "RequestTimeoutError",
+    "Runtime",
+    "Secret",
+    "ServiceUnavailableError",
+    "Status",
+    "StatusError",
+    "ToolCall",
+    "Usage",
+    "__version__",
+    "ledger_of",
+]

@@ -151,6 +151,7 @@ class Flight(Generic[R]):
     __slots__ = (
         "_deadline",
         "_fleet",
+        "_is_exhausted",
         "_next",
         "_reach",
         "_records",
@@ -161,7 +162,6 @@ class Flight(Generic[R]):
         "_wait",
         "_waited",
         "events",
-        "is_exhausted",
     )
 
     def __init__(
@@ -192,7 +192,7 @@ class Flight(Generic[R]):
         self._waited = False
         self._used_second_chance = False
         self.events: list[Event] = []
-        self.is_exhausted = False
+        self._is_exhausted = False
 
     def begin(self, now: float) -> Command[R]:
         """Give the first command."""
@@ -243,7 +243,7 @@ class Flight(Generic[R]):
             return Discard(report.response)
         if self._find_next(now):
             return Discard(report.response)
-        self.is_exhausted = True
+        self._is_exhausted = True
         return Deliver(report.response, attempt, is_open)
 
     def _failed(self, report: Failed, now: float) -> Command[R]:
@@ -266,7 +266,7 @@ class Flight(Generic[R]):
             return self.proceed(now)
         if self._find_next(now):
             return self.proceed(now)
-        self.is_exhausted = True
+        self._is_exhausted = True
         return GiveUp(report.error)
 
     def cancelled(self, now: float) -> None:
@@ -312,7 +312,8 @@ class Flight(Generic[R]):
                     elapsed=None if record.ended is None else record.ended - record.started,
                 )
                 for record in self._records
-            )
+            ),
+            self._is_exhausted,
         )
 
     # Inside.
@@ -371,7 +372,7 @@ class Flight(Generic[R]):
     def _note(
         self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None = None
     ) -> None:
-        reason = attempt.error or (f"status {attempt.status}" if attempt.status else "")
+        reason = " ".join(str(part) for part in (attempt.status, attempt.error) if part)
         event = self._fleet.note(
             attempt.index,
             attempt.ticket,

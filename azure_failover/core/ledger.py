@@ -70,9 +70,15 @@ class Entry:
 
 @attrs.frozen
 class Ledger:
-    """Everything that one request tried or passed over, in order."""
+    """Everything that one request tried or passed over, in order.
+
+    Attributes:
+        entries: One for each attempt and each skip.
+        is_exhausted: Whether every endpoint that the request might go to was tried and failed.
+    """
 
     entries: tuple[Entry, ...]
+    is_exhausted: bool = False
 
     @property
     def attempts(self) -> tuple[Entry, ...]:

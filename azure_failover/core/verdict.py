@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -154,10 +154,12 @@ def error_facts(body: bytes | Mapping[str, Any]) -> tuple[str | None, str]:
             return None, ""
     if not isinstance(data, Mapping):
         return None, ""
-    error: Any = data.get("error", data)
+    envelope = cast("Mapping[str, object]", data)
+    error = envelope.get("error", envelope)
     if not isinstance(error, Mapping):
         return None, error if isinstance(error, str) else ""
-    code, message = error.get("code"), error.get("message")
+    facts = cast("Mapping[str, object]", error)
+    code, message = facts.get("code"), facts.get("message")
     return (
         str(code) if isinstance(code, str | int) else None,
         message if isinstance(message, str) else "",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import Any, Generic, assert_never
+from typing import Generic, assert_never
 
 import anyio
 
@@ -34,8 +34,8 @@ from azure_failover.core.ledger import Phase
 from azure_failover.core.verdict import Fault, retry_after
 from azure_failover.transport._family import Family, Req, Resp, Url
 from azure_failover.transport._labels import forget_frames, label_error, label_response
-from azure_failover.transport._options import EXTENSION, options_of
-from azure_failover.transport._retarget import Itinerary, Retargeter
+from azure_failover.transport._options import EXTENSION, FailoverOptions, options_of
+from azure_failover.transport._retarget import Journey, Retargeter
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._upstream import Upstream
 from azure_failover.transport._watch import Wire, shielded
@@ -66,13 +66,13 @@ class Driver(Generic[Req, Resp]):
         self._family = family
         self._upstream = upstream
         self._runtime = runtime
-        self._clock = runtime.clock
+        self.clock = runtime.clock
         self._retargeter = Retargeter(config, family)
         self._has_warned_of: set[tuple[str, bytes]] = set()
 
     def status(self) -> Status:
         """Tell which endpoint is in use and how all of them do."""
-        return self.fleet.status(self._clock())
+        return self.fleet.status(self.clock())
 
     # The journey, for threads.
 
@@ -82,21 +82,22 @@ class Driver(Generic[Req, Resp]):
         if itinerary is None:
             url = self._foreign(request.url)
             return self._upstream.sync_for(*url).handle_request(request)
-        flight = self._flight(request)
-        body = request.read()
+        options = options_of(request.extensions.get(EXTENSION))
+        journey = Journey(request, itinerary, request.read(), options)
+        flight = self._flight(options)
         try:
-            command = flight.begin(self._clock())
+            command = flight.begin(self.clock())
             while True:
                 match command:
                     case Send():
-                        report = self._attempt(command, request, itinerary, body)
+                        report = self._attempt(command, journey)
                         command = self._told(flight, report)
                     case Deliver():
                         return self._delivered(flight, command)
                     case Discard():
                         with suppress(Exception):  # a loser that cannot be closed lost already
                             command.response.close()
-                        command = flight.proceed(self._clock())
+                        command = flight.proceed(self.clock())
                     case Wait():
                         self._runtime.sleep(command.seconds)
                         command = self._told(flight, Woke())
@@ -105,15 +106,13 @@ class Driver(Generic[Req, Resp]):
                     case _:
                         assert_never(command)
         except BaseException:
-            flight.cancelled(self._clock())
+            flight.cancelled(self.clock())
             raise
 
-    def _attempt(
-        self, command: Send, request: Req, itinerary: Itinerary, body: bytes
-    ) -> Report[Resp]:
+    def _attempt(self, command: Send, journey: Journey[Req]) -> Report[Resp]:
         attempt, phase = command.attempt, Phase.WAIT
-        wire = Wire(request.extensions.get("trace"))
-        outgoing = self._outgoing(command, request, itinerary, body, wire)
+        wire = Wire(journey.request.extensions.get("trace"))
+        outgoing = self._outgoing(command, journey, wire)
         try:
             response = self._upstream.sync_at(attempt.index).handle_request(outgoing)
             if not self._must_read(response):
@@ -136,21 +135,22 @@ class Driver(Generic[Req, Resp]):
         if itinerary is None:
             url = self._foreign(request.url)
             return await self._upstream.async_for(*url).handle_async_request(request)
-        flight = self._flight(request)
-        body = await request.aread()
+        options = options_of(request.extensions.get(EXTENSION))
+        journey = Journey(request, itinerary, await request.aread(), options)
+        flight = self._flight(options)
         try:
-            command = flight.begin(self._clock())
+            command = flight.begin(self.clock())
             while True:
                 match command:
                     case Send():
-                        report = await self._aattempt(command, request, itinerary, body)
+                        report = await self._aattempt(command, journey)
                         command = self._told(flight, report)
                     case Deliver():
                         return self._delivered(flight, command)
                     case Discard():
                         with suppress(Exception):  # a loser that cannot be closed lost already
                             await command.response.aclose()
-                        command = flight.proceed(self._clock())
+                        command = flight.proceed(self.clock())
                     case Wait():
                         await self._runtime.async_sleep(command.seconds)
                         command = self._told(flight, Woke())
@@ -159,15 +159,13 @@ class Driver(Generic[Req, Resp]):
                     case _:
                         assert_never(command)
         except BaseException:
-            flight.cancelled(self._clock())
+            flight.cancelled(self.clock())
             raise
 
-    async def _aattempt(
-        self, command: Send, request: Req, itinerary: Itinerary, body: bytes
-    ) -> Report[Resp]:
+    async def _aattempt(self, command: Send, journey: Journey[Req]) -> Report[Resp]:
         attempt, phase = command.attempt, Phase.WAIT
-        wire = Wire(request.extensions.get("trace"))
-        outgoing = self._outgoing(command, request, itinerary, body, wire.asynchronous)
+        wire = Wire(journey.request.extensions.get("trace"))
+        outgoing = self._outgoing(command, journey, wire.asynchronous)
         try:
             response = await self._upstream.async_at(attempt.index).handle_async_request(outgoing)
             if not self._must_read(response):
@@ -184,32 +182,24 @@ class Driver(Generic[Req, Resp]):
 
     # What both have in common.
 
-    def _flight(self, request: Req) -> Flight[Resp]:
-        options = options_of(request.extensions.get(EXTENSION))
+    def _flight(self, options: FailoverOptions) -> Flight[Resp]:
         deadline = options.deadline
         return Flight(
             self.fleet,
-            self._clock(),
+            self.clock(),
             reach=Reach.FLEET if options.auto_failover else Reach.CURRENT,
             deadline=self.fleet.config.policy.deadline if deadline is None else deadline,
         )
 
-    def _outgoing(
-        self, command: Send, request: Req, itinerary: Itinerary, body: bytes, trace: object
-    ) -> Req:
+    def _outgoing(self, command: Send, journey: Journey[Req], trace: object) -> Req:
         return self._retargeter.request_for(
-            command.attempt.index,
-            request,
-            body,
-            itinerary,
-            time_left=command.time_left,
-            trace=trace,
+            command.attempt.index, journey, time_left=command.time_left, trace=trace
         )
 
     def _told(self, flight: Flight[Resp], report: Report[Resp]) -> Command[Resp]:
-        command = flight.tell(report, self._clock())
+        command = flight.tell(report, self.clock())
         if flight.events:
-            self._log(flight)
+            self.log(flight)
         return command
 
     def _must_read(self, response: Resp) -> bool:
@@ -245,11 +235,10 @@ class Driver(Generic[Req, Resp]):
         if isinstance(error, _BELOW_THE_FAMILY):
             cause, error = error, self._family.connection_error(f"{type(error).__name__}: {error}")
             error.__cause__ = cause
-        for kind, fault, place in self._family.faults:
-            if isinstance(error, kind):
-                break
-        else:
+        found = self.fault_of(error)
+        if found is None:
             raise error
+        fault, place = found
         if phase is not Phase.BODY:
             phase = place
             if fault is Fault.BROKEN and wire.is_reused:
@@ -257,11 +246,16 @@ class Driver(Generic[Req, Resp]):
         forget_frames(error)
         return Failed(attempt, error, fault, phase)
 
+    def fault_of(self, error: Exception) -> tuple[Fault, Phase] | None:
+        """Say what an exception of the family means; None for one that is none of ours."""
+        for kind, fault, phase in self._family.faults:
+            if isinstance(error, kind):
+                return fault, phase
+        return None
+
     def _delivered(self, flight: Flight[Resp], command: Deliver[Resp]) -> Resp:
         response = command.response
-        ledger = flight.ledger()
-        is_final = flight.is_exhausted and len(ledger.attempts) > 1
-        label_response(response, ledger, is_final=is_final)
+        label_response(response, flight.ledger())
         if command.is_open:
             notes = _Notes(self, flight, command.attempt)
             response.stream = self._family.watched_stream(response.stream, notes)
@@ -285,7 +279,8 @@ class Driver(Generic[Req, Resp]):
             )
         return url.scheme, url.netloc.decode("ascii", "replace")
 
-    def _log(self, flight: Flight[Resp]) -> None:
+    def log(self, flight: Flight[Resp]) -> None:
+        """Log what a flight changed: a WARNING when an endpoint fails, an INFO when it is back."""
         events, flight.events = flight.events, []
         for event in events:
             match event:
@@ -313,31 +308,30 @@ class Driver(Generic[Req, Resp]):
                     )
 
 
-class _Notes:
+class _Notes(Generic[Req, Resp]):
     """Tells a flight how the body fares that its caller reads."""
 
     __slots__ = ("_attempt", "_driver", "_flight")
 
-    def __init__(self, driver: Driver[Any, Any], flight: Flight[Any], attempt: Attempt) -> None:
+    def __init__(self, driver: Driver[Req, Resp], flight: Flight[Resp], attempt: Attempt) -> None:
         self._driver = driver
         self._flight = flight
         self._attempt = attempt
 
     def came(self) -> None:
         """The first piece came, or the end of an empty body."""
-        self._flight.content_came(self._attempt, self._driver._clock())
-        self._driver._log(self._flight)
+        self._flight.content_came(self._attempt, self._driver.clock())
+        self._driver.log(self._flight)
 
     def broke(self, error: Exception) -> None:
         """The body broke off."""
-        for kind, fault, _ in self._driver._family.faults:
-            if isinstance(error, kind):
-                self._flight.body_broke(self._attempt, fault, error, self._driver._clock())
-                label_error(error, self._flight.ledger())
-                break
-        self._driver._log(self._flight)
+        fault = self._driver.fault_of(error)
+        if fault is not None:
+            self._flight.body_broke(self._attempt, fault[0], error, self._driver.clock())
+            label_error(error, self._flight.ledger())
+            self._driver.log(self._flight)
 
     def abandoned(self) -> None:
         """The caller closed it before anything came."""
-        self._flight.body_abandoned(self._attempt, self._driver._clock())
-        self._driver._log(self._flight)
+        self._flight.body_abandoned(self._attempt, self._driver.clock())
+        self._driver.log(self._flight)

@@ -60,21 +60,21 @@ class Response(Protocol):
 
 Req = TypeVar("Req", bound=Request)
 Resp = TypeVar("Resp", bound=Response)
-_ReqIn = TypeVar("_ReqIn", bound=Request, contravariant=True)
-_RespOut = TypeVar("_RespOut", bound=Response, covariant=True)
+_ReqIn_contra = TypeVar("_ReqIn_contra", bound=Request, contravariant=True)
+_RespOut_co = TypeVar("_RespOut_co", bound=Response, covariant=True)
 
 
-class SyncTransport(Protocol[_ReqIn, _RespOut]):
+class SyncTransport(Protocol[_ReqIn_contra, _RespOut_co]):
     """What sends a request from a thread."""
 
-    def handle_request(self, request: _ReqIn, /) -> _RespOut: ...
+    def handle_request(self, request: _ReqIn_contra, /) -> _RespOut_co: ...
     def close(self) -> None: ...
 
 
-class AsyncTransport(Protocol[_ReqIn, _RespOut]):
+class AsyncTransport(Protocol[_ReqIn_contra, _RespOut_co]):
     """What sends a request from a task."""
 
-    async def handle_async_request(self, request: _ReqIn, /) -> _RespOut: ...
+    async def handle_async_request(self, request: _ReqIn_contra, /) -> _RespOut_co: ...
     async def aclose(self) -> None: ...
 
 

@@ -25,9 +25,9 @@ class _WatchedStream(Watched, httpx.SyncByteStream, httpx.AsyncByteStream):
 
 def _copy_request(
     request: httpx.Request,
-    url: Any,
+    url: httpx.URL,
     extensions: dict[str, Any],
-    body: bytes | None,  # noqa: ANN401
+    body: bytes | None,
 ) -> httpx.Request:
     stream = request.stream if body is None else httpx.ByteStream(body)
     copy = httpx.Request(

@@ -25,9 +25,9 @@ class _WatchedStream(Watched, httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
 def _copy_request(
     request: httpx2.Request,
-    url: Any,
+    url: httpx2.URL,
     extensions: dict[str, Any],
-    body: bytes | None,  # noqa: ANN401
+    body: bytes | None,
 ) -> httpx2.Request:
     stream = request.stream if body is None else httpx2.ByteStream(body)
     copy = httpx2.Request(

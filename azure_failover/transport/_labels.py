@@ -6,7 +6,7 @@ local variables hold the bytes of the request's headers.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from azure_failover.core.ledger import Ledger
 from azure_failover.transport._family import Response
@@ -20,13 +20,14 @@ RETRY_HEADER: Final = "x-should-retry"
 _LEDGER_ATTRIBUTE: Final = "_azure_failover_ledger"
 
 
-def label_response(response: Response, ledger: Ledger, *, is_final: bool) -> None:
-    """Put the ledger on a response; ``is_final`` tells SDKs above not to multiply attempts."""
+def label_response(response: Response, ledger: Ledger) -> None:
+    """Put the ledger on a response, and tell SDKs above not to multiply attempts in vain."""
     response.extensions[EXTENSION] = ledger
     headers = response.headers
     headers[ENDPOINT_HEADER] = ledger.entries[-1].endpoint
-    headers[ATTEMPTS_HEADER] = str(len(ledger.attempts))
-    if is_final:
+    attempts = len(ledger.attempts)
+    headers[ATTEMPTS_HEADER] = str(attempts)
+    if ledger.is_exhausted and attempts > 1:
         headers[RETRY_HEADER] = "false"
 
 
@@ -66,5 +67,7 @@ def ledger_of(outcome: object) -> Ledger | None:
         response = getattr(link, "response", None)
         link = response if response is not None else link.__cause__ or link.__context__
     extensions = getattr(link, "extensions", None)
-    ledger = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
+    if not isinstance(extensions, dict):
+        return None
+    ledger = cast("dict[str, object]", extensions).get(EXTENSION)
     return ledger if isinstance(ledger, Ledger) else None

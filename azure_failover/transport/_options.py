@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from math import isfinite
 from typing import Final, cast
 
 import attrs
 
+from azure_failover.core._endpoint import is_seconds
 from azure_failover.core.errors import ConfigError, Problem
 
 EXTENSION: Final = "failover"
@@ -22,24 +22,23 @@ class FailoverOptions:
     Attributes:
         auto_failover: False tries only the endpoint that is in use.
         deadline: Seconds that all attempts together may take; None for the policy's deadline.
+        timeout: Seconds that each phase of an attempt may take, in place of the endpoint's
+            ``timeout``; None for the endpoint's.
     """
 
     auto_failover: bool = True
     deadline: float | None = None
+    timeout: float | None = None
 
     def __attrs_post_init__(self) -> None:
         problems: list[Problem] = []
         if not isinstance(cast("object", self.auto_failover), bool):
             problems.append(Problem("auto_failover", "is not a boolean", "give True or False"))
-        deadline = cast("object", self.deadline)
-        if deadline is not None and not (
-            isinstance(deadline, int | float)
-            and not isinstance(deadline, bool)
-            and isfinite(deadline)
-            and deadline > 0
-        ):
-            what = "is not a positive number of seconds"
-            problems.append(Problem("deadline", what, "give one, or None"))
+        for field in ("deadline", "timeout"):
+            seconds: object = getattr(self, field)
+            if seconds is not None and not is_seconds(seconds):
+                what = "is not a positive number of seconds"
+                problems.append(Problem(field, what, "give one, or None"))
         if problems:
             raise ConfigError(problems, source="the request's failover options")
 

@@ -16,7 +16,10 @@ from azure_failover.core.config import Config
 from azure_failover.core.credentials import CREDENTIAL_HEADERS, Secret
 from azure_failover.core.routes import Route, parse_route
 from azure_failover.transport._family import Family, Req, Resp, Url
+from azure_failover.transport._options import FailoverOptions
 
+_PHASES: Final[tuple[str, ...]] = ("connect", "read", "write", "pool")
+"""The phases of httpx's ``timeout`` extension."""
 _CACHE_SIZE: Final = 1024
 _FOREIGN_HEADERS: Final = tuple(name for name in CREDENTIAL_HEADERS if name != "api-key")
 _OWNED_EXTENSIONS: Final = ("sni_hostname", "target")
@@ -31,6 +34,16 @@ class Itinerary:
     urls: list[Any]
 
 
+@attrs.define(eq=False)
+class Journey(Generic[Req]):
+    """One incoming request: itself, its URL taken apart, its body read, and its options."""
+
+    request: Req
+    itinerary: Itinerary
+    body: bytes = attrs.field(repr=False)
+    options: FailoverOptions
+
+
 @attrs.frozen(eq=False)
 class _Target:
     """What is the same for every request to one endpoint."""
@@ -41,8 +54,11 @@ class _Target:
     key: Secret
     names: Mapping[str, str]
     api_version: str | None
-    timeouts: Mapping[str, float]
-    merged: dict[tuple[float | None, ...], dict[str, float]] = attrs.field(factory=dict[Any, Any])
+    timeout: float
+    connect_timeout: float
+    merged: dict[tuple[float | None, ...], Mapping[str, float]] = attrs.field(
+        factory=dict[Any, Any]
+    )
 
 
 class Retargeter(Generic[Req, Resp]):
@@ -72,38 +88,32 @@ class Retargeter(Generic[Req, Resp]):
             self._itineraries[netloc, raw_path] = found
         return found
 
-    def request_for(  # noqa: PLR0913  (all of one request's circumstances)
-        self,
-        index: int,
-        request: Req,
-        body: bytes,
-        itinerary: Itinerary,
-        *,
-        time_left: float | None,
-        trace: object,
+    def request_for(
+        self, index: int, journey: Journey[Req], *, time_left: float | None, trace: object
     ) -> Req:
         """Build the request for endpoint ``index``.
 
         Args:
             index: The endpoint.
-            request: The incoming request.
-            body: Its body, read.
-            itinerary: Its URL, taken apart.
+            journey: The incoming request, taken apart.
             time_left: Seconds that the deadline leaves; None for no limit.
             trace: The ``trace`` extension that watches the connection.
         """
-        target = self._targets[index]
+        target, request, itinerary = self._targets[index], journey.request, journey.itinerary
         url = itinerary.urls[index]
         if url is None:
             path = itinerary.route.at(
                 target.prefix, names=target.names, api_version=target.api_version
             )
             url = itinerary.urls[index] = self._family.parse_url(target.origin + path)
-        extensions = {**request.extensions, "trace": trace}
-        extensions["timeout"] = _timeouts(target, extensions.get("timeout"), time_left)
+        extensions: dict[str, Any] = {**request.extensions, "trace": trace}
+        timeouts = _timeouts(target, extensions.get("timeout"), journey.options.timeout)
+        if time_left is not None:
+            timeouts = {phase: min(limit, time_left) for phase, limit in timeouts.items()}
+        extensions["timeout"] = timeouts
         for name in _OWNED_EXTENSIONS:
             extensions.pop(name, None)
-        renamed = body
+        renamed = body = journey.body
         if target.names and body and not _is_form(request.headers):
             renamed = rename_model(body, target.names)
         changed = None if renamed is body else renamed
@@ -122,8 +132,6 @@ class Retargeter(Generic[Req, Resp]):
 
 def _target(config: Config, index: int) -> _Target:
     endpoint = config.endpoints[index]
-    phase = endpoint.timeout
-    connect = min(phase, config.policy.connect_timeout)
     return _Target(
         origin=endpoint.base.origin,
         host=endpoint.base.netloc,
@@ -131,7 +139,8 @@ def _target(config: Config, index: int) -> _Target:
         key=endpoint.api_key,
         names=config.renames(index),
         api_version=endpoint.api_version,
-        timeouts={"connect": connect, "read": phase, "write": phase, "pool": phase},
+        timeout=endpoint.timeout,
+        connect_timeout=config.policy.connect_timeout,
     )
 
 
@@ -140,18 +149,22 @@ def _is_form(headers: Mapping[str, str]) -> bool:
 
 
 def _timeouts(
-    target: _Target, given: Mapping[str, float | None] | None, time_left: float | None
-) -> dict[str, float]:
-    """Give the shortest of the caller's, the endpoint's and the deadline's time per phase."""
-    known = tuple(given.values()) if given else ()
+    target: _Target, given: Mapping[str, float | None] | None, own: float | None
+) -> Mapping[str, float]:
+    """Give the time for each phase: the endpoint's or the request's ``own``, or less.
+
+    ``given`` is what the HTTP client allows (httpx's ``timeout`` extension); it is never exceeded.
+    """
+    known = (own, *given.values()) if given else (own,)
     merged = target.merged.get(known)
     if merged is None:
-        merged = {
-            phase: limit if (own := (given or {}).get(phase)) is None else min(own, limit)
-            for phase, limit in target.timeouts.items()
-        }
-        if len(target.merged) < _CACHE_SIZE and tuple(given or ()) in ((), tuple(target.timeouts)):
+        limit = target.timeout if own is None else own
+        limits = dict.fromkeys(_PHASES, limit)
+        limits["connect"] = min(limit, target.connect_timeout)
+        for phase, seconds in (given or {}).items():
+            if seconds is not None and phase in limits:
+                limits[phase] = min(limits[phase], seconds)
+        merged = limits
+        if len(target.merged) < _CACHE_SIZE and (not given or tuple(given) == tuple(limits)):
             target.merged[known] = merged
-    if time_left is None:
-        return merged
-    return {phase: min(limit, max(0.0, time_left)) for phase, limit in merged.items()}
+    return merged
