@@ -7,8 +7,8 @@ and failures turned into this package's errors.
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, NoReturn, Self, TypeAlias, TypedDict, Unpack
 from urllib.parse import quote
@@ -57,8 +57,9 @@ class TransportOptions(TypedDict, total=False):
 class _Base:
     """What both clients have in common: everything that does not wait."""
 
-    def __init__(self, transport: FailoverTransport) -> None:
-        self._transport: Final = transport
+    def __init__(self, config: Config, options: TransportOptions) -> None:
+        self._transport: Final = FailoverTransport(config, **options)
+        self._wall = (options.get("runtime") or Runtime()).wall
 
     @property
     def config(self) -> Config:
@@ -110,23 +111,23 @@ class _Base:
         """Read an answer, or raise the error that it is."""
         ledger = ledger_of(response)
         assert ledger is not None
-        try:
+        body: Any = None
+        with suppress(ValueError, RecursionError):  # no JSON: judged below
             body = response.json()
-        except (ValueError, RecursionError):
-            body = None
         if response.is_error:
             self._raise_status(response, body, ledger)
-        if not isinstance(body, dict):
+        answer = _as_object(body)
+        if answer is None:
             raise InvalidResponseError(
                 f"{ledger.endpoint} answered {response.status_code} with a body that is not a JSON "
                 f"object",
                 ledger=ledger,
             )
-        return body, ledger
+        return answer, ledger
 
     def _raise_status(self, response: httpx.Response, body: object, ledger: Ledger) -> NoReturn:
         status = response.status_code
-        code, message = error_facts(body if isinstance(body, dict) else response.content)
+        code, message = error_facts(_as_object(body) or response.content)
         text = ": ".join(part for part in (code if code != str(status) else None, message) if part)
         error: StatusError = error_for_status(status)(
             self.config.redact(f"{ledger.endpoint} answered {status}" + (text and f": {text}")),
@@ -136,7 +137,7 @@ class _Base:
             retry_after=retry_after(
                 response.headers.get("retry-after-ms"),
                 response.headers.get("retry-after"),
-                wall=time.time(),
+                wall=self._wall(),
             ),
             ledger=ledger,
         )
@@ -159,6 +160,11 @@ def _raise(error: RequestError, ledger: Ledger, cause: Exception | None = None) 
         error.__cause__ = cause
         raise AllEndpointsFailed(ledger) from error
     raise error from cause
+
+
+def _as_object(body: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    found: Any = body
+    return found if isinstance(body, dict) else None
 
 
 def _chat_payload(messages: Messages, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,8 +200,13 @@ class Client(_Base):
         config = None
         if isinstance(read, ConfigError):
             raise read
-        super().__init__(FailoverTransport(read, **options))
-        self._http = httpx.Client(transport=self._transport, timeout=None, trust_env=False)
+        super().__init__(read, options)
+        # The transport sets the timeouts, per attempt, and reads the environment.
+        self._http = httpx.Client(
+            transport=self._transport,
+            timeout=None,  # noqa: S113
+            trust_env=False,
+        )
 
     def chat(
         self,
@@ -321,8 +332,13 @@ class AsyncClient(_Base):
         config = None
         if isinstance(read, ConfigError):
             raise read
-        super().__init__(FailoverTransport(read, **options))
-        self._http = httpx.AsyncClient(transport=self._transport, timeout=None, trust_env=False)
+        super().__init__(read, options)
+        # The transport sets the timeouts, per attempt, and reads the environment.
+        self._http = httpx.AsyncClient(
+            transport=self._transport,
+            timeout=None,  # noqa: S113
+            trust_env=False,
+        )
 
     async def chat(
         self,

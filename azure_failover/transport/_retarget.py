@@ -159,7 +159,7 @@ def _timeouts(
     merged = target.merged.get(known)
     if merged is None:
         limit = target.timeout if own is None else own
-        limits = dict.fromkeys(_PHASES, limit)
+        limits: dict[str, float] = dict.fromkeys(_PHASES, limit)
         limits["connect"] = min(limit, target.connect_timeout)
         for phase, seconds in (given or {}).items():
             if seconds is not None and phase in limits:
