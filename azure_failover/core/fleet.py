@@ -165,6 +165,14 @@ class Fleet:
         with self._lock:
             self._begin([health.generation + 1 for health in self._health])
 
+    def first(self, now: float) -> Ticket | None:
+        """Start an attempt at the primary if nothing stands against it: the usual case, quickly."""
+        with self._lock:
+            health = self._health[0]
+            if health.state is not State.HEALTHY or self._is_gated(health, now):
+                return None
+            return health.start(now)
+
     def choose(self, tried: int, now: float, reach: Reach = Reach.FLEET) -> Choice | None:
         """Pick the next endpoint for a request, and start an attempt there.
 
@@ -228,13 +236,17 @@ class Fleet:
         name = self.config.endpoints[index].name
         with self._lock:
             health = self._health[index]
-            luck = self._random() if effect is Effect.FAILURE else 0.0
-            cue = health.finish(ticket, effect, now, retry_after=retry_after, luck=luck)
-            if effect is Effect.FAILURE:
-                self._last_error[index] = reason
             was_misconfigured = self._misconfigured[index]
             if effect is Effect.ALIVE:
+                cue = health.finish(ticket, effect, now)
+                if cue is None and misconfigured is was_misconfigured:
+                    return None
                 self._misconfigured[index] = misconfigured
+            else:
+                luck = self._random() if effect is Effect.FAILURE else 0.0
+                cue = health.finish(ticket, effect, now, retry_after=retry_after, luck=luck)
+                if effect is Effect.FAILURE:
+                    self._last_error[index] = reason
             pause = health.failed_until - now
         match cue:
             case Cue.TRIPPED | Cue.PROBE_FAILED:

@@ -18,7 +18,9 @@ from azure_failover.core.fleet import Choice, Fleet, Reach
 from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Entry, Ledger, Outcome, Phase
 from azure_failover.core.verdict import (
+    ALIVE,
     RETRY_AFTER_CAP,
+    Effect,
     Fault,
     Move,
     Verdict,
@@ -148,21 +150,20 @@ Report: TypeAlias = Answered[R] | Failed | Woke
 class Flight(Generic[R]):
     """The journey of one request over a fleet. Used by one thread or task at a time."""
 
-    __slots__ = (
-        "_deadline",
-        "_fleet",
-        "_is_exhausted",
-        "_next",
-        "_reach",
-        "_records",
-        "_skipped",
-        "_started",
-        "_tried",
-        "_used_second_chance",
-        "_wait",
-        "_waited",
-        "events",
-    )
+    # What a healthy request never changes stays here, so that starting one costs little.
+    events: tuple[Event, ...] = ()
+    """What the journey changed about endpoints, for the driver to take and log."""
+    attempts = 0
+    """How many attempts were made so far."""
+    _reach = Reach.FLEET
+    _deadline: float | None = None
+    _tried = 0
+    _skipped = 0
+    _next: Attempt | None = None
+    _wait = 0.0
+    _waited = False
+    _used_second_chance = False
+    _is_exhausted = False
 
     def __init__(
         self,
@@ -182,20 +183,21 @@ class Flight(Generic[R]):
         """
         self._fleet = fleet
         self._started = now
-        self._reach = reach
-        self._deadline = None if deadline is None else now + deadline
-        self._tried = 0
-        self._skipped = 0
         self._records: list[Attempt] = []
-        self._next: Attempt | None = None
-        self._wait = 0.0
-        self._waited = False
-        self._used_second_chance = False
-        self.events: list[Event] = []
-        self._is_exhausted = False
+        if reach is not Reach.FLEET:
+            self._reach = reach
+        if deadline is not None:
+            self._deadline = now + deadline
 
     def begin(self, now: float) -> Command[R]:
         """Give the first command."""
+        if self._reach is Reach.FLEET and self._deadline is None:
+            ticket = self._fleet.first(now)
+            if ticket is not None:
+                self._tried = self.attempts = 1
+                attempt = Attempt(0, ticket, now)
+                self._records.append(attempt)
+                return Send(attempt, None)
         if not self._find_next(now):
             return GiveUp(None)
         return self.proceed(now)
@@ -223,19 +225,26 @@ class Flight(Generic[R]):
     def _answered(self, report: Answered[R], now: float) -> Command[R]:
         attempt = report.attempt
         attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
+        if report.status == 200 and report.is_complete and not report.hides_throttle:  # noqa: PLR2004
+            event = self._fleet.note(attempt.index, attempt.ticket, Effect.ALIVE, now)
+            if event is not None:
+                self.events = (*self.events, event)
+            return Deliver(report.response, attempt, is_open=False)
         verdict = judge_answer(
             report.status, hides_throttle=report.hides_throttle, error=report.body
         )
+        is_open = False
         if report.status >= 400 or report.hides_throttle:  # noqa: PLR2004
             code, _ = error_facts(report.body)
             attempt.error = "throttled in the stream" if report.hides_throttle else code
             self._note(attempt, verdict, now, report.retry_after)
-            is_open = False
+        elif report.is_complete:
+            self._note(attempt, verdict, now)
         else:
-            is_open = not report.is_complete
-            if not is_open:
-                self._note(attempt, verdict, now)
-        move = self._resolve(verdict.move, report.retry_after, now)
+            is_open = True
+        move = verdict.move
+        if move is not Move.STAY:
+            move = self._resolve(move, report.retry_after, now)
         if move is Move.STAY:
             return Deliver(report.response, attempt, is_open)
         if move is Move.SAME_ONCE:
@@ -297,26 +306,26 @@ class Flight(Generic[R]):
         self._note(attempt, judge_fault(fault), now)
 
     def ledger(self) -> Ledger:
-        """Give what was tried and passed over so far, in order."""
-        endpoints = self._fleet.config.endpoints
-        return Ledger(
-            tuple(
-                Entry(
-                    endpoint=endpoints[record.index].name,
-                    index=record.index,
-                    outcome=record.outcome,
-                    phase=record.phase,
-                    status=record.status,
-                    error=record.error,
-                    started=record.started - self._started,
-                    elapsed=None if record.ended is None else record.ended - record.started,
-                )
-                for record in self._records
-            ),
-            self._is_exhausted,
-        )
+        """Give what was tried and passed over, in order."""
+        return Ledger(self._entries, is_exhausted=self._is_exhausted)
 
     # Inside.
+
+    def _entries(self) -> tuple[Entry, ...]:
+        endpoints = self._fleet.config.endpoints
+        return tuple(
+            Entry(
+                endpoint=endpoints[record.index].name,
+                index=record.index,
+                outcome=record.outcome,
+                phase=record.phase,
+                status=record.status,
+                error=record.error,
+                started=record.started - self._started,
+                elapsed=None if record.ended is None else record.ended - record.started,
+            )
+            for record in self._records
+        )
 
     def _resolve(self, move: Move, hint: float | None, now: float) -> Move:
         """Ask the policy where a verdict leaves it open."""
@@ -352,8 +361,7 @@ class Flight(Generic[R]):
         if choice.skipped:
             self._record_skips(choice, now)
         self._tried |= 1 << choice.index
-        self._next = Attempt(choice.index, choice.ticket, now)
-        self._records.append(self._next)
+        self._reserve(choice.index, choice.ticket, now)
         return True
 
     def _record_skips(self, choice: Choice, now: float) -> None:
@@ -365,15 +373,28 @@ class Flight(Generic[R]):
                 self._records.append(record)
 
     def _again(self, attempt: Attempt, now: float) -> None:
-        ticket = self._fleet.again(attempt.index, now)
-        self._next = Attempt(attempt.index, ticket, now)
+        self._reserve(attempt.index, self._fleet.again(attempt.index, now), now)
+
+    def _reserve(self, index: int, ticket: Ticket, now: float) -> None:
+        self.attempts += 1
+        self._next = Attempt(index, ticket, now)
         self._records.append(self._next)
 
     def _note(
         self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None = None
     ) -> None:
+        if verdict is ALIVE:
+            event = self._fleet.note(attempt.index, attempt.ticket, verdict.effect, now)
+        else:
+            event = self._note_trouble(attempt, verdict, now, retry_after)
+        if event is not None:
+            self.events = (*self.events, event)
+
+    def _note_trouble(
+        self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None
+    ) -> Event | None:
         reason = " ".join(str(part) for part in (attempt.status, attempt.error) if part)
-        event = self._fleet.note(
+        return self._fleet.note(
             attempt.index,
             attempt.ticket,
             verdict.effect,
@@ -382,5 +403,3 @@ class Flight(Generic[R]):
             retry_after=retry_after,
             misconfigured=reason if verdict.is_misconfigured else None,
         )
-        if event is not None:
-            self.events.append(event)

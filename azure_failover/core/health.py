@@ -27,11 +27,14 @@ PROBING keeps others away until the probe is back or its lease is over.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from enum import Enum
 from heapq import heappop, heappush
 from math import inf
 from typing import Final, NamedTuple
+
+import attrs
 
 from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
 
@@ -82,12 +85,12 @@ TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
 }
 
 
-class Ticket(NamedTuple):
+@attrs.define(eq=False)
+class Ticket:
     """What an attempt holds while it is under way."""
 
     generation: int
     sequence: int
-    started: float
     is_probe: bool
 
 
@@ -104,9 +107,8 @@ class Health:
     """One endpoint's state. Not thread-safe: the fleet holds the lock."""
 
     __slots__ = (
-        "_bucket_failed",
-        "_bucket_number",
-        "_bucket_started",
+        "_bucket_end",
+        "_buckets",
         "_failed",
         "_good",
         "_healthy_since",
@@ -156,9 +158,10 @@ class Health:
             self._move(Cue.PAUSE_OVER if self.state is State.FAILED else Cue.LEASE_OVER)
             self._lease_until = now + self._pacing.probe_lease
             is_probe = True
+        if now >= self._bucket_end:
+            self._turn(now)
         self._sequence += 1
-        self._bucket_started[self._bucket(now)] += 1
-        return Ticket(self.generation, self._sequence, now, is_probe)
+        return Ticket(self.generation, self._sequence, is_probe)
 
     def finish(
         self,
@@ -181,10 +184,17 @@ class Health:
         Returns:
             What moved the endpoint to another state, or None if it stayed.
         """
+        is_current = ticket.generation == self.generation
+        if effect is Effect.ALIVE and is_current and self.state is State.HEALTHY:
+            if ticket.sequence > self._good:
+                self._good = ticket.sequence
+                if self._failed or self._void:
+                    self._forgive()
+            return None
         if effect is Effect.THROTTLED and retry_after is not None:
             hint = now + min(retry_after, RETRY_AFTER_CAP)
             self.throttled_until = max(self.throttled_until, hint)
-        if ticket.generation != self.generation:
+        if not is_current:
             return None
         if self.state is State.HEALTHY:
             return self._weigh(ticket, effect, now, retry_after, luck)
@@ -209,18 +219,12 @@ class Health:
         retry_after: float | None,
         luck: float,
     ) -> Cue | None:
-        """Weigh an outcome while HEALTHY."""
-        if effect is Effect.ALIVE:
-            if ticket.sequence > self._good:
-                self._good = ticket.sequence
-                _drop_up_to(self._failed, ticket.sequence)
-                _drop_up_to(self._void, ticket.sequence)
-            return None
+        """Weigh an outcome that is no success, while HEALTHY."""
         if effect is not Effect.FAILURE:
             if ticket.sequence > self._good:
                 heappush(self._void, ticket.sequence)
             return None
-        self._count_failure(ticket, now)
+        self._count_failure(ticket.sequence, now)
         if ticket.sequence > self._good:
             heappush(self._failed, ticket.sequence)
         if not self._is_outweighed(ticket):
@@ -238,8 +242,9 @@ class Health:
             since = self._sequence - self._good - len(self._void)
             if failed >= since or (failed >= BURST and failed >= BURST_SHARE * since):
                 return True
-        started = sum(self._bucket_started)
-        return started >= WINDOW_LEAST and sum(self._bucket_failed) >= WINDOW_SHARE * started
+        started = self._sequence - self._buckets[0].before
+        failed = sum(bucket.failed for bucket in self._buckets)
+        return started >= WINDOW_LEAST and failed >= WINDOW_SHARE * started
 
     def _fail(self, cue: Cue, now: float, retry_after: float | None, luck: float) -> None:
         self._move(cue)
@@ -265,27 +270,39 @@ class Health:
         self._good = self._sequence
         self._failed: list[int] = []
         self._void: list[int] = []
-        self._bucket_number = -1
-        self._bucket_started = [0] * _BUCKETS
-        self._bucket_failed = [0] * _BUCKETS
+        self._buckets: deque[_Bucket] = deque((_Bucket(-inf, self._sequence),))
+        self._bucket_end = -inf
 
-    def _count_failure(self, ticket: Ticket, now: float) -> None:
+    def _forgive(self) -> None:
+        """Forget what started before the latest success."""
+        _drop_up_to(self._failed, self._good)
+        _drop_up_to(self._void, self._good)
+
+    def _count_failure(self, sequence: int, now: float) -> None:
         """Count a failure in the bucket in which its attempt started, if that is still there."""
-        self._bucket(now)
-        number = int(ticket.started / (WINDOW / _BUCKETS))
-        if self._bucket_number - _BUCKETS < number <= self._bucket_number:
-            self._bucket_failed[number % _BUCKETS] += 1
+        self._turn(now)
+        for bucket in reversed(self._buckets):
+            if bucket.before < sequence:
+                bucket.failed += 1
+                return
 
-    def _bucket(self, at: float) -> int:
-        """Give the place of the time ``at`` in the ring, after emptying the buckets it passed."""
-        number = int(at / (WINDOW / _BUCKETS))
-        if number > self._bucket_number:
-            passed = min(number - self._bucket_number, _BUCKETS)
-            for old in range(number - passed + 1, number + 1):
-                self._bucket_started[old % _BUCKETS] = 0
-                self._bucket_failed[old % _BUCKETS] = 0
-            self._bucket_number = number
-        return number % _BUCKETS
+    def _turn(self, now: float) -> None:
+        """Drop the buckets that left the window, and begin a new one if the last is full."""
+        buckets = self._buckets
+        if now >= self._bucket_end:
+            buckets.append(_Bucket(now, self._sequence))
+            self._bucket_end = now + WINDOW / _BUCKETS
+        while len(buckets) > 1 and buckets[0].begin <= now - WINDOW:
+            buckets.popleft()
+
+
+@attrs.define(eq=False)
+class _Bucket:
+    """A part of the window: when it began, how many had started before, how many failed since."""
+
+    begin: float
+    before: int
+    failed: int = 0
 
 
 def _drop_up_to(heap: list[int], sequence: int) -> None:

@@ -5,8 +5,9 @@ Values only. Decides nothing; holds no headers, no bodies and no credentials.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Literal
+from typing import Final, Literal, final
 
 import attrs
 
@@ -68,17 +69,34 @@ class Entry:
         )
 
 
-@attrs.frozen
+@final
 class Ledger:
-    """Everything that one request tried or passed over, in order.
+    """Everything that one request tried or passed over, in order. Immutable.
 
-    Attributes:
-        entries: One for each attempt and each skip.
-        is_exhausted: Whether every endpoint that the request might go to was tried and failed.
+    Written out when it is first looked at: most are never read, and each request has one.
     """
 
-    entries: tuple[Entry, ...]
-    is_exhausted: bool = False
+    __slots__ = ("_entries", "is_exhausted")
+
+    is_exhausted: Final[bool]
+    """Whether every endpoint that the request might go to was tried and failed."""
+
+    def __init__(
+        self,
+        entries: tuple[Entry, ...] | Callable[[], tuple[Entry, ...]],
+        *,
+        is_exhausted: bool = False,
+    ) -> None:
+        self._entries = entries
+        self.is_exhausted = is_exhausted
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """One for each attempt and each skip."""
+        entries = self._entries
+        if callable(entries):
+            entries = self._entries = entries()
+        return entries
 
     @property
     def attempts(self) -> tuple[Entry, ...]:
@@ -91,5 +109,23 @@ class Ledger:
         last = self.entries[-1] if self.entries else None
         return last.endpoint if last is not None and last.outcome == "answered" else None
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ledger):
+            return NotImplemented
+        return (self.entries, self.is_exhausted) == (other.entries, other.is_exhausted)
+
+    def __hash__(self) -> int:
+        return hash((self.entries, self.is_exhausted))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (self.entries, self.is_exhausted)
+
+    def __repr__(self) -> str:
+        return f"Ledger({self.entries!r}, is_exhausted={self.is_exhausted})"
+
     def __str__(self) -> str:
         return "\n".join(f"{number}. {entry}" for number, entry in enumerate(self.entries, 1))
+
+
+def _rebuilt(entries: tuple[Entry, ...], is_exhausted: bool) -> Ledger:
+    return Ledger(entries, is_exhausted=is_exhausted)

@@ -77,7 +77,8 @@ class Verdict:
 
 _FAILED_OVER = Verdict(Move.NEXT, Effect.FAILURE)
 _NEUTRAL = Verdict(Move.STAY, Effect.NEUTRAL)
-_ALIVE = Verdict(Move.STAY, Effect.ALIVE)
+ALIVE = Verdict(Move.STAY, Effect.ALIVE)
+"""The verdict on an answer that the caller gets, and that proves the endpoint alive."""
 _THROTTLED = Verdict(Move.BY_THROTTLE_POLICY, Effect.THROTTLED)
 _MISCONFIGURED = Verdict(Move.BY_MISCONFIGURED_POLICY, Effect.ALIVE)
 
@@ -121,12 +122,12 @@ def judge_answer(status: int, *, hides_throttle: bool = False, error: bytes = b"
         error: The body of a 400 or 404, which may say that the deployment does not exist.
     """
     if status == 200 and not hides_throttle:  # noqa: PLR2004  (the healthy path, first)
-        return _ALIVE
+        return ALIVE
     if hides_throttle:
         return _THROTTLED
     if status in (400, 404) and is_missing_deployment(error):
         return _MISCONFIGURED
-    return STATUSES.get(status, _ALIVE)
+    return STATUSES.get(status, ALIVE)
 
 
 def is_missing_deployment(body: bytes) -> bool:

@@ -34,7 +34,12 @@ from azure_failover.core.ledger import Phase
 from azure_failover.core.verdict import Fault, retry_after
 from azure_failover.transport._family import Family, Req, Resp, Url
 from azure_failover.transport._labels import forget_frames, label_error, label_response
-from azure_failover.transport._options import EXTENSION, FailoverOptions, options_of
+from azure_failover.transport._options import (
+    DEFAULT_OPTIONS,
+    EXTENSION,
+    FailoverOptions,
+    options_of,
+)
 from azure_failover.transport._retarget import Journey, Retargeter
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._upstream import Upstream
@@ -67,6 +72,7 @@ class Driver(Generic[Req, Resp]):
         self._upstream = upstream
         self._runtime = runtime
         self.clock = runtime.clock
+        self._deadline = config.policy.deadline
         self._retargeter = Retargeter(config, family)
         self._has_warned_of: set[tuple[str, bytes]] = set()
 
@@ -82,8 +88,9 @@ class Driver(Generic[Req, Resp]):
         if itinerary is None:
             url = self._foreign(request.url)
             return self._upstream.sync_for(*url).handle_request(request)
+        was_streamed = not isinstance(request.stream, self._family.memory_stream_type)
         options = options_of(request.extensions.get(EXTENSION))
-        journey = Journey(request, itinerary, request.read(), options)
+        journey = Journey(request, itinerary, request.read(), was_streamed, options)
         flight = self._flight(options)
         try:
             command = flight.begin(self.clock())
@@ -112,7 +119,7 @@ class Driver(Generic[Req, Resp]):
     def _attempt(self, command: Send, journey: Journey[Req]) -> Report[Resp]:
         attempt, phase = command.attempt, Phase.WAIT
         wire = Wire(journey.request.extensions.get("trace"))
-        outgoing = self._outgoing(command, journey, wire)
+        outgoing = self._retargeter.request_for(attempt.index, journey, command.time_left, wire)
         try:
             response = self._upstream.sync_at(attempt.index).handle_request(outgoing)
             if not self._must_read(response):
@@ -135,8 +142,9 @@ class Driver(Generic[Req, Resp]):
         if itinerary is None:
             url = self._foreign(request.url)
             return await self._upstream.async_for(*url).handle_async_request(request)
+        was_streamed = not isinstance(request.stream, self._family.memory_stream_type)
         options = options_of(request.extensions.get(EXTENSION))
-        journey = Journey(request, itinerary, await request.aread(), options)
+        journey = Journey(request, itinerary, await request.aread(), was_streamed, options)
         flight = self._flight(options)
         try:
             command = flight.begin(self.clock())
@@ -165,7 +173,8 @@ class Driver(Generic[Req, Resp]):
     async def _aattempt(self, command: Send, journey: Journey[Req]) -> Report[Resp]:
         attempt, phase = command.attempt, Phase.WAIT
         wire = Wire(journey.request.extensions.get("trace"))
-        outgoing = self._outgoing(command, journey, wire.asynchronous)
+        trace = wire.asynchronous
+        outgoing = self._retargeter.request_for(attempt.index, journey, command.time_left, trace)
         try:
             response = await self._upstream.async_at(attempt.index).handle_async_request(outgoing)
             if not self._must_read(response):
@@ -183,17 +192,14 @@ class Driver(Generic[Req, Resp]):
     # What both have in common.
 
     def _flight(self, options: FailoverOptions) -> Flight[Resp]:
+        if options is DEFAULT_OPTIONS and self._deadline is None:
+            return Flight(self.fleet, self.clock())
         deadline = options.deadline
         return Flight(
             self.fleet,
             self.clock(),
             reach=Reach.FLEET if options.auto_failover else Reach.CURRENT,
-            deadline=self.fleet.config.policy.deadline if deadline is None else deadline,
-        )
-
-    def _outgoing(self, command: Send, journey: Journey[Req], trace: object) -> Req:
-        return self._retargeter.request_for(
-            command.attempt.index, journey, time_left=command.time_left, trace=trace
+            deadline=self._deadline if deadline is None else deadline,
         )
 
     def _told(self, flight: Flight[Resp], report: Report[Resp]) -> Command[Resp]:
@@ -255,7 +261,8 @@ class Driver(Generic[Req, Resp]):
 
     def _delivered(self, flight: Flight[Resp], command: Deliver[Resp]) -> Resp:
         response = command.response
-        label_response(response, flight.ledger())
+        name = self.fleet.config.endpoints[command.attempt.index].name
+        label_response(response, flight.ledger(), endpoint=name, attempts=flight.attempts)
         if command.is_open:
             notes = _Notes(self, flight, command.attempt)
             response.stream = self._family.watched_stream(response.stream, notes)
@@ -281,7 +288,7 @@ class Driver(Generic[Req, Resp]):
 
     def log(self, flight: Flight[Resp]) -> None:
         """Log what a flight changed: a WARNING when an endpoint fails, an INFO when it is back."""
-        events, flight.events = flight.events, []
+        events, flight.events = flight.events, ()
         for event in events:
             match event:
                 case EndpointFailed(by_probe=False):

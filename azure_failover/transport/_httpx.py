@@ -33,6 +33,7 @@ def _copy_request(
     copy = httpx.Request(
         request.method, url, headers=request.headers, stream=stream, extensions=extensions
     )
+    copy.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
     copy.read()
     return copy
 

@@ -20,12 +20,11 @@ RETRY_HEADER: Final = "x-should-retry"
 _LEDGER_ATTRIBUTE: Final = "_azure_failover_ledger"
 
 
-def label_response(response: Response, ledger: Ledger) -> None:
+def label_response(response: Response, ledger: Ledger, *, endpoint: str, attempts: int) -> None:
     """Put the ledger on a response, and tell SDKs above not to multiply attempts in vain."""
     response.extensions[EXTENSION] = ledger
     headers = response.headers
-    headers[ENDPOINT_HEADER] = ledger.entries[-1].endpoint
-    attempts = len(ledger.attempts)
+    headers[ENDPOINT_HEADER] = endpoint
     headers[ATTEMPTS_HEADER] = str(attempts)
     if ledger.is_exhausted and attempts > 1:
         headers[RETRY_HEADER] = "false"

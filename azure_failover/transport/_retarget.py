@@ -22,7 +22,7 @@ _PHASES: Final[tuple[str, ...]] = ("connect", "read", "write", "pool")
 """The phases of httpx's ``timeout`` extension."""
 _CACHE_SIZE: Final = 1024
 _FOREIGN_HEADERS: Final = tuple(name for name in CREDENTIAL_HEADERS if name != "api-key")
-_OWNED_EXTENSIONS: Final = ("sni_hostname", "target")
+_OWNED_EXTENSIONS: Final = frozenset({"sni_hostname", "target"})
 """Request extensions that say where a request goes, and so are ours to say."""
 
 
@@ -36,15 +36,19 @@ class Itinerary:
 
 @attrs.define(eq=False)
 class Journey(Generic[Req]):
-    """One incoming request: itself, its URL taken apart, its body read, and its options."""
+    """One incoming request: itself, its URL taken apart, its body read, and its options.
+
+    ``was_streamed`` is True if the body did not lie in memory, and so may be chunked.
+    """
 
     request: Req
     itinerary: Itinerary
     body: bytes = attrs.field(repr=False)
+    was_streamed: bool
     options: FailoverOptions
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Target:
     """What is the same for every request to one endpoint."""
 
@@ -56,9 +60,8 @@ class _Target:
     api_version: str | None
     timeout: float
     connect_timeout: float
-    merged: dict[tuple[float | None, ...], Mapping[str, float]] = attrs.field(
-        factory=dict[Any, Any]
-    )
+    last_timeouts: tuple[float | None, Mapping[str, float | None] | None, Mapping[str, float]]
+    """What was asked for last, and what came of it: a client asks for the same again and again."""
 
 
 class Retargeter(Generic[Req, Resp]):
@@ -89,7 +92,7 @@ class Retargeter(Generic[Req, Resp]):
         return found
 
     def request_for(
-        self, index: int, journey: Journey[Req], *, time_left: float | None, trace: object
+        self, index: int, journey: Journey[Req], time_left: float | None, trace: object
     ) -> Req:
         """Build the request for endpoint ``index``.
 
@@ -111,8 +114,10 @@ class Retargeter(Generic[Req, Resp]):
         if time_left is not None:
             timeouts = {phase: min(limit, time_left) for phase, limit in timeouts.items()}
         extensions["timeout"] = timeouts
-        for name in _OWNED_EXTENSIONS:
-            extensions.pop(name, None)
+        if not _OWNED_EXTENSIONS.isdisjoint(extensions):
+            extensions = {
+                key: value for key, value in extensions.items() if key not in _OWNED_EXTENSIONS
+            }
         renamed = body = journey.body
         if target.names and body and not _is_form(request.headers):
             renamed = rename_model(body, target.names)
@@ -124,7 +129,7 @@ class Retargeter(Generic[Req, Resp]):
         for name in _FOREIGN_HEADERS:
             if name in headers:
                 del headers[name]
-        if changed is not None or "transfer-encoding" in headers:
+        if changed is not None or journey.was_streamed:
             headers.pop("transfer-encoding", None)
             headers["content-length"] = str(len(renamed))
         return outgoing
@@ -141,6 +146,7 @@ def _target(config: Config, index: int) -> _Target:
         api_version=endpoint.api_version,
         timeout=endpoint.timeout,
         connect_timeout=config.policy.connect_timeout,
+        last_timeouts=(-1.0, None, {}),
     )
 
 
@@ -155,16 +161,14 @@ def _timeouts(
 
     ``given`` is what the HTTP client allows (httpx's ``timeout`` extension); it is never exceeded.
     """
-    known = (own, *given.values()) if given else (own,)
-    merged = target.merged.get(known)
-    if merged is None:
-        limit = target.timeout if own is None else own
-        limits: dict[str, float] = dict.fromkeys(_PHASES, limit)
-        limits["connect"] = min(limit, target.connect_timeout)
-        for phase, seconds in (given or {}).items():
-            if seconds is not None and phase in limits:
-                limits[phase] = min(limits[phase], seconds)
-        merged = limits
-        if len(target.merged) < _CACHE_SIZE and (not given or tuple(given) == tuple(limits)):
-            target.merged[known] = merged
-    return merged
+    last_own, last_given, merged = target.last_timeouts
+    if own == last_own and given == last_given:
+        return merged
+    limit = target.timeout if own is None else own
+    limits: dict[str, float] = dict.fromkeys(_PHASES, limit)
+    limits["connect"] = min(limit, target.connect_timeout)
+    for phase, seconds in (given or {}).items():
+        if seconds is not None and phase in limits:
+            limits[phase] = min(limits[phase], seconds)
+    target.last_timeouts = own, None if given is None else dict(given), limits
+    return limits
