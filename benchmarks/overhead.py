@@ -17,7 +17,8 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -63,7 +64,7 @@ def memory_transport(family: Any) -> Any:
     """Make a transport that answers from memory, for threads and tasks."""
 
     class Memory(family.BaseTransport, family.AsyncBaseTransport):  # type: ignore[misc]
-        def handle_request(self, request: Any) -> Any:
+        def handle_request(self, _: Any) -> Any:
             return family.Response(
                 200, headers={"content-type": "application/json"}, content=ANSWER
             )
@@ -168,7 +169,9 @@ def async_slice(client: Any, count: int) -> float:
     return asyncio.run(run())
 
 
-def measure(clients: dict[str, Any], slices: int, count: int, run: Callable[[Any, int], float]) -> dict[str, list[float]]:
+def measure(
+    clients: dict[str, Any], slices: int, count: int, run: Callable[[Any, int], float]
+) -> dict[str, list[float]]:
     """Measure the clients in interleaved slices, in an order that rotates."""
     results: dict[str, list[float]] = {name: [] for name in clients}
     names = list(clients)
@@ -183,7 +186,7 @@ def measure(clients: dict[str, Any], slices: int, count: int, run: Callable[[Any
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few slices, as a smoke test")
     parser.add_argument("--json", metavar="PATH", help="also write the figures to a file")
     options = parser.parse_args()
@@ -206,8 +209,7 @@ def main() -> None:
             report[f"{name} {colour}"] = results
             print_row(f"{name} {colour}", results)
     if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(report, file)
+        Path(options.json).write_text(json.dumps(report), encoding="utf-8")
 
 
 def print_row(name: str, results: dict[str, list[float]]) -> None:

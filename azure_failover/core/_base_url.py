@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 import attrs
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
+_LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?|\[[0-9a-f:.]+\]")
+"""What the resolver accepts: labels of 1 to 63 characters (RFC 1035, section 2.3.4)."""
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 """What httpx leaves as it is in a path (RFC 3986, section 3.3)."""
 
@@ -79,11 +81,13 @@ class BaseUrl:
             segments = segments[:-2]
         elif segments[-1] == "openai":
             segments = segments[:-1]
-        elif "openai" in segments and segments[segments.index("openai") + 1] == "deployments":
+        path = "/".join(segments).rstrip("/")
+        if "/openai/deployments/" in f"{path}/":
             return BaseUrlProblem(
                 "names a deployment", "end it before /openai; the name goes into deployment_name"
             )
-        path = "/".join(segments).rstrip("/")
+        if path.endswith(("/openai", "/openai/v1")):
+            return BaseUrlProblem("ends in /openai twice", "write /openai once, or leave it out")
         if not _PATH.fullmatch(path) or {".", ".."} & {*segments} or "//" in path:
             return BaseUrlProblem("has a path that is not plain", "percent-encode it")
         return cls(scheme, host, None if port == _DEFAULT_PORTS[scheme] else port, path)

@@ -6,8 +6,8 @@ A flaw names a field and never quotes its value.
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -154,7 +154,7 @@ def is_seconds(value: object) -> bool:
     """Tell whether a value is a positive, finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and value > 0
+    return 0 < value <= sys.float_info.max
 
 
 def _seconds_flaw(field: str, value: float | None) -> Iterator[Flaw]:

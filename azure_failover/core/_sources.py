@@ -184,7 +184,8 @@ def _policy(given: object, problems: list[Problem]) -> Policy:
 
 def from_toml(path: str | os.PathLike[str], env: Mapping[str, str]) -> Parts | ConfigError:
     name = os.fspath(path)
-    source = f"the configuration file {name}"
+    is_text = any(mark in name for mark in '\n={"')  # a file's text in place of its path
+    source = "the configuration file" + ("" if is_text else f" {name}")
     if name.lower().startswith(("http://", "https://")):
         advice = "give the path of a TOML file, or a dict with endpoint, api_key, deployment_name"
         return ConfigError([Problem("config", "is a URL, not a path", advice)])
@@ -195,9 +196,10 @@ def from_toml(path: str | os.PathLike[str], env: Mapping[str, str]) -> Parts | C
         return ConfigError([Problem("file", f"cannot be read: {what}", "check it")], source=source)
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = str(error).rpartition("(")[2].rstrip(")")
-        what = f"is not valid TOML ({place})"
+    except (ValueError, RecursionError) as error:  # tomllib lets int's own errors through
+        is_placed = isinstance(error, tomllib.TOMLDecodeError)
+        place = f" ({str(error).rpartition('(')[2].rstrip(')')})" if is_placed else ""
+        what = f"is not valid TOML{place}"
         advice = 'write lines such as endpoint = "https://…" and [[backups]] tables'
         return ConfigError([Problem("file", what, advice)], source=source)
     return from_dict(data, env, source=source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
+from math import inf
 from typing import Any, Final, Literal, get_args, get_origin
 
 import attrs
@@ -64,7 +65,10 @@ def _strict(kind: type, wanted: str) -> Callable[[Any, Any], Any]:
 def _structure_number(value: Any, _: Any) -> float:  # noqa: ANN401
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _WrongTypeError(f"is {kind_of(value)}, not a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return inf
 
 
 def _structure_secret(value: Any, _: Any) -> Secret:  # noqa: ANN401

@@ -85,8 +85,9 @@ class Config:
 
     def redact(self, text: str) -> str:
         """Give ``text`` with every key of this configuration masked."""
-        for endpoint in self.endpoints:
-            text = text.replace(endpoint.api_key.reveal(), MASK)
+        keys = {endpoint.api_key.reveal() for endpoint in self.endpoints}
+        for key in sorted(keys, key=len, reverse=True):  # one may begin another
+            text = text.replace(key, MASK)
         return text
 
     def to_dict(self, *, reveal_secrets: bool = False) -> dict[str, Any]:

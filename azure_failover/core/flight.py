@@ -236,7 +236,9 @@ class Flight(Generic[R]):
         is_open = False
         if report.status >= 400 or report.hides_throttle:  # noqa: PLR2004
             code, _ = error_facts(report.body)
-            attempt.error = "throttled in the stream" if report.hides_throttle else code
+            attempt.error = None if code == str(report.status) else code
+            if report.hides_throttle:
+                attempt.error = "throttled in the stream"
             self._note(attempt, verdict, now, report.retry_after)
         elif report.is_complete:
             self._note(attempt, verdict, now)
@@ -262,10 +264,8 @@ class Flight(Generic[R]):
         if fault is Fault.STALE and self._used_second_chance:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)
-        text = str(report.error)
-        name = type(report.error).__name__
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
-        attempt.error = self._fleet.config.redact(f"{name}: {text}" if text else name)
+        attempt.error = self._fleet.config.redact(_in_words(report.error))
         self._note(attempt, verdict, now)
         if verdict.move is Move.STAY:
             return GiveUp(report.error)
@@ -300,8 +300,8 @@ class Flight(Generic[R]):
 
         What came before had proved the endpoint alive, so this is counted as news of its own.
         """
-        text = f"{type(error).__name__} while the body was read: {error}"
-        attempt.error, attempt.phase = self._fleet.config.redact(text), Phase.BODY
+        attempt.error = self._fleet.config.redact(_in_words(error))
+        attempt.phase = Phase.BODY
         attempt.ticket = self._fleet.again(attempt.index, now)
         self._note(attempt, judge_fault(fault), now)
 
@@ -403,3 +403,12 @@ class Flight(Generic[R]):
             retry_after=retry_after,
             misconfigured=reason if verdict.is_misconfigured else None,
         )
+
+
+def _in_words(error: BaseException) -> str:
+    """Name an exception, with the first text that it or one that led to it has."""
+    link: BaseException | None = error
+    while link is not None and not str(link):
+        link = link.__cause__ or link.__context__
+    name = type(error).__name__
+    return name if link is None else f"{name}: {link}"

@@ -94,15 +94,15 @@ def parse_route(raw_path: bytes, prefixes: Iterable[str]) -> Route:
 
 
 def _parse_path(path: str, query: str | None, prefixes: Iterable[str]) -> Route:
-    for prefix in sorted(prefixes, key=len, reverse=True):
+    longest_first = sorted(prefixes, key=len, reverse=True)
+    for prefix in longest_first:
         if path.startswith(f"{prefix}/openai/"):
             return _after_openai(path[len(prefix) + len("/openai") :], query)
+    own = next((prefix for prefix in longest_first if path.startswith(f"{prefix}/")), "")
+    path = path[len(own) :]
     start = _openai_segment(path)
     if start is not None:
         return _after_openai(path[start + len("/openai") :], query)
-    for prefix in sorted(prefixes, key=len, reverse=True):
-        if path.startswith(f"{prefix}/"):
-            return Route(Form.OTHER, None, path[len(prefix) :], query)
     return Route(Form.OTHER, None, path, query)
 
 

@@ -43,7 +43,7 @@ from azure_failover.transport._options import (
 from azure_failover.transport._retarget import Journey, Retargeter
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._upstream import Upstream
-from azure_failover.transport._watch import Wire, shielded
+from azure_failover.transport._watch import Wire, shielded, was_answered
 
 logger = logging.getLogger("azure_failover")
 
@@ -247,7 +247,7 @@ class Driver(Generic[Req, Resp]):
         fault, place = found
         if phase is not Phase.BODY:
             phase = place
-            if fault is Fault.BROKEN and wire.is_reused:
+            if fault is Fault.BROKEN and wire.is_reused and not was_answered(error):
                 fault = Fault.STALE
         forget_frames(error)
         return Failed(attempt, error, fault, phase)
@@ -280,7 +280,7 @@ class Driver(Generic[Req, Resp]):
         if origin not in self._has_warned_of:
             self._has_warned_of.add(origin)
             logger.warning(
-                "a request for %s://%s goes there as it is: no endpoint is configured there",
+                "a request for %s://%s goes there as it is: none of the endpoints",
                 url.scheme,
                 url.netloc.decode("ascii", "replace"),
             )

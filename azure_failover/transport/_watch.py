@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 import anyio
+import h11
 
 
 class Wire:
@@ -49,6 +50,19 @@ class Wire:
             self.connected = True
         elif name.endswith("send_request_headers.started"):
             self.sent = True
+
+
+def was_answered(error: BaseException) -> bool:
+    """Tell whether bytes of an answer had come when a connection broke.
+
+    What came then was not HTTP: httpcore raises such an error from the parser's (h11).
+    """
+    cause = error.__cause__
+    while cause is not None:
+        if isinstance(cause, h11.RemoteProtocolError):
+            return True
+        cause = cause.__cause__
+    return False
 
 
 class BodyNotes(Protocol):

@@ -1,0 +1,38 @@
+"""Settings and fixtures for all tests: backends, worlds, a fleet; Hypothesis without limits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from worlds import WORLDS, World
+
+from azure_failover.emulator import Fleet
+
+# These machines are shared: how long an example takes says nothing about the code.
+settings.register_profile("default", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Run each test that is marked ``anyio`` on both backends."""
+    backend: str = request.param
+    return backend
+
+
+@pytest.fixture(params=WORLDS, ids=str)
+def world(request: pytest.FixtureRequest) -> World:
+    """Each HTTP family, called from threads, from asyncio tasks and from trio tasks."""
+    found: World = request.param
+    return found
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    """Three emulated regions: eastus is the primary."""
+    with Fleet(["eastus", "westus", "northeurope"]) as running:
+        yield running

@@ -1,0 +1,429 @@
+"""How the mounted transport behaves beyond failing over: bodies, streams, options, origins."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import anyio
+import httpx
+import httpx2
+import pytest
+from scripted import Clock, Raise, Status, scripted
+from worlds import WORLDS, World
+
+import azure_failover.httpx2
+from azure_failover import ConfigError, FailoverOptions, FailoverTransport, ledger_of
+from azure_failover.emulator import Fleet, faults
+
+CHAT = "/openai/deployments/gpt-4.1-mini/chat/completions?api-version=2024-10-21"
+HELLO = {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Hello"}]}
+STREAMED = HELLO | {"stream": True}
+CONFIG = {
+    "endpoint": "https://a.example",
+    "api_key": "KEY-OF-A",
+    "deployment_name": "gpt",
+    "backups": [{"endpoint": "https://b.example", "api_key": "KEY-OF-B", "deployment_name": "b"}],
+}
+
+
+def test_one_transport_serves_threads_and_tasks(fleet: Fleet) -> None:
+    """The same object is mounted under a sync and an async client, and shares what it knows."""
+    fleet["eastus"].fault = faults.Status(503)
+    transport = FailoverTransport(fleet.config())
+    sync, tasks = WORLDS[0], WORLDS[1]
+    with sync.client(transport) as one, tasks.client(transport) as other:
+        assert one.post(fleet["eastus"].url + CHAT, json=HELLO).status_code == 200
+        response = other.post(fleet["eastus"].url + CHAT, json=HELLO)
+    ledger = ledger_of(response)
+    assert ledger is not None
+    assert ledger.entries[0].outcome == "skipped"
+
+
+def test_a_v1_request_moves_with_its_model_renamed(world: World) -> None:
+    """On v1 URLs the deployment stands in the body alone."""
+    sent: list[Any] = []
+
+    def play(request: Any) -> Status:
+        sent.append(request)
+        return Status(503 if request.url.host == "a.example" else 200)
+
+    with world.session(CONFIG, transport=scripted(world.family, play)) as session:
+        session.post(
+            "https://a.example/openai/v1/chat/completions",
+            content=b'{ "model" : "gpt", "x": {"model": "gpt"} }',
+            headers={"authorization": "Bearer sdk", "content-type": "application/json"},
+        )
+    assert [str(request.url) for request in sent] == [
+        "https://a.example/openai/v1/chat/completions",
+        "https://b.example/openai/v1/chat/completions",
+    ]
+    assert [request.content for request in sent] == [
+        b'{ "model" : "gpt", "x": {"model": "gpt"} }',
+        b'{ "model" : "b", "x": {"model": "gpt"} }',
+    ]
+
+
+def test_a_one_shot_body_is_replayed_with_its_length() -> None:
+    """A generator is read once; each attempt gets the same bytes with a Content-Length."""
+    sent: list[httpx.Request] = []
+
+    def play(request: httpx.Request) -> Status:
+        sent.append(request)
+        return Status(503 if request.url.host == "a.example" else 200)
+
+    def body() -> Iterator[bytes]:
+        yield b'{"model": '
+        yield b'"gpt"}'
+
+    with WORLDS[0].session(CONFIG, transport=scripted(httpx, play)) as session:
+        session.post("https://a.example" + CHAT, content=body())
+    assert [request.content for request in sent] == [b'{"model": "gpt"}', b'{"model": "b"}']
+    for request in sent:
+        assert request.headers["content-length"] == str(len(request.content))
+        assert "transfer-encoding" not in request.headers
+
+
+def test_a_multipart_body_passes_through_as_it_is(world: World) -> None:
+    """A form is replayed byte for byte."""
+    sent: list[Any] = []
+
+    def play(request: Any) -> Status:
+        sent.append(request)
+        return Status(503 if request.url.host == "a.example" else 200)
+
+    with world.session(CONFIG, transport=scripted(world.family, play)) as session:
+        session.post(
+            "https://a.example/openai/deployments/gpt/audio/transcriptions?api-version=1",
+            files={"file": ("a.wav", b'"model": "gpt"')},
+            data={"language": "en"},
+        )
+    assert sent[0].content == sent[1].content
+    assert b'"model": "gpt"' in sent[1].content
+
+
+def test_a_compressed_answer_can_be_read_in_every_way(world: World) -> None:
+    """The body that was read inside the attempt is handed on encoded as it came."""
+    packed = gzip.compress(b'{"ok": true}')
+    inner = scripted(world.family, lambda _: Status(200, body=packed, encoding="gzip"))
+    with world.session(CONFIG, transport=inner) as session:
+        assert session.post("https://a.example" + CHAT, json={}).json() == {"ok": True}
+        _, raw = session.stream("https://a.example" + CHAT, json={})
+    assert raw == packed
+
+
+def test_elapsed_is_known_as_without_the_transport(world: World, fleet: Fleet) -> None:
+    with world.session(fleet.config()) as session:
+        response = session.post(fleet["eastus"].url + CHAT, json=HELLO)
+    assert response.elapsed.total_seconds() > 0
+
+
+def test_a_stream_is_handed_on_byte_for_byte(world: World, fleet: Fleet) -> None:
+    with world.session(fleet.config()) as session:
+        response, raw = session.stream(fleet["eastus"].url + CHAT, json=STREAMED)
+        status = session.transport.status()
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert raw.endswith(b"data: [DONE]\n\n")
+    assert status.failed_endpoints == ()
+
+
+def test_a_stream_that_fails_before_its_headers_moves_on(world: World, fleet: Fleet) -> None:
+    fleet["eastus"].fault = faults.ResetBeforeHeaders()
+    with world.session(fleet.config()) as session:
+        response, raw = session.stream(fleet["eastus"].url + CHAT, json=STREAMED)
+    assert response.headers["x-failover-endpoint"] == "westus"
+    assert raw.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_stream_that_breaks_is_an_error_and_fails_the_endpoint(
+    world: World, fleet: Fleet
+) -> None:
+    """Promise 5: a cut stream is an error, never a short answer; nothing is replayed."""
+    fleet["eastus"].fault = faults.ResetInBody(200)
+    with world.session(fleet.config()) as session:
+        with pytest.raises(world.family.ReadError) as caught:
+            session.stream(fleet["eastus"].url + CHAT, json=STREAMED)
+        status = session.transport.status()
+    assert status.failed_endpoints == (fleet["eastus"].url,)
+    assert not fleet["westus"].requests
+    ledger = ledger_of(caught.value)
+    assert ledger is not None
+    assert "ReadError" in str(ledger.entries[0])
+
+
+# trio warns of the HTTP libraries' own generators when a stream is closed early.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stream_closed_early_says_nothing_bad(world: World, fleet: Fleet) -> None:
+    """Closed after content: a success. Closed before: neutral. Neither fails the endpoint."""
+    with world.session(fleet.config()) as session:
+        for chunks in (0, 1):
+            session.stream(fleet["eastus"].url + CHAT, chunks=chunks, json=STREAMED)
+        assert session.transport.status().failed_endpoints == ()
+
+
+def test_a_failed_primary_is_won_back_by_one_probe(world: World) -> None:
+    """Promise 4: after the pause, one request tries the primary; if it serves, all return."""
+    clock = Clock()
+    down = True
+    seen: list[str] = []
+
+    def play(request: Any) -> Status:
+        seen.append(request.url.host)
+        return Status(503 if down and request.url.host == "a.example" else 200)
+
+    inner = scripted(world.family, play)
+    with world.session(CONFIG, transport=inner, runtime=clock.runtime()) as session:
+        session.post("https://a.example" + CHAT, json={})
+        session.post("https://a.example" + CHAT, json={})
+        down = False
+        clock.now += 1.2
+        session.post("https://a.example" + CHAT, json={})
+        session.post("https://a.example" + CHAT, json={})
+        assert session.transport.status().current_type == "primary"
+    assert seen == ["a.example", "b.example", "b.example", "a.example", "a.example"]
+
+
+def test_a_request_may_refuse_to_move(world: World) -> None:
+    """``auto_failover=False`` tries the endpoint in use, and only that."""
+    seen: list[str] = []
+
+    def play(request: Any) -> Status:
+        seen.append(request.url.host)
+        return Status(503)
+
+    options = {"failover": {"auto_failover": False}}
+    with world.session(CONFIG, transport=scripted(world.family, play)) as session:
+        for _ in range(2):
+            response = session.post("https://a.example" + CHAT, json={}, extensions=options)
+            assert response.status_code == 503
+            assert "x-should-retry" not in response.headers
+    assert seen == ["a.example", "b.example"]
+
+
+def test_a_deadline_that_is_over_raises_the_familys_timeout(world: World) -> None:
+    """Promise 9: nothing starts after the deadline."""
+    clock = Clock()
+    seen: list[str] = []
+
+    def play(request: Any) -> Raise:
+        seen.append(request.url.host)
+        clock.now += request.extensions["timeout"]["read"]
+        return Raise("ReadTimeout")
+
+    inner = scripted(world.family, play)
+    options = {"failover": FailoverOptions(deadline=2.0)}
+    with (
+        world.session(CONFIG, transport=inner, runtime=clock.runtime()) as session,
+        pytest.raises(world.family.ReadTimeout),
+    ):
+        session.post("https://a.example" + CHAT, json={}, extensions=options)
+    assert seen == ["a.example"]
+    assert clock.now == 1002.0
+
+
+def test_an_attempt_never_waits_longer_than_its_caller(world: World) -> None:
+    """Timeouts are the shortest of the caller's, the endpoint's and the deadline's."""
+    seen: list[Any] = []
+
+    def play(request: Any) -> Status:
+        seen.append(request.extensions["timeout"])
+        return Status(200)
+
+    config = CONFIG | {"timeout": 20, "policy": {"connect_timeout": 3}}
+    with world.session(
+        config, transport=scripted(world.family, play), timeout=600, runtime=Clock().runtime()
+    ) as session:
+        session.post("https://a.example" + CHAT, json={})
+        session.post("https://a.example" + CHAT, json={}, timeout=7)
+        session.post("https://a.example" + CHAT, json={}, timeout=None)
+        session.post("https://a.example" + CHAT, json={}, extensions={"failover": {"deadline": 5}})
+        session.post("https://a.example" + CHAT, json={}, extensions={"failover": {"timeout": 90}})
+    assert [(limits["connect"], limits["read"]) for limits in seen] == [
+        (3, 20),
+        (3, 7),
+        (3, 20),
+        (3, 5),
+        (3, 90),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"auto_failver": False},
+            "auto_failver: is not a known option; did you mean auto_failover?",
+        ),
+        ({"deadline": 0}, "deadline: is not a positive number of seconds"),
+        ({"auto_failover": "no"}, "auto_failover: is not a boolean"),
+        ("no", "failover: is a str; give a mapping"),
+    ],
+)
+def test_options_that_do_not_exist_are_refused(options: object, message: str) -> None:
+    with (
+        WORLDS[0].session(CONFIG, transport=scripted(httpx, lambda _: Status(200))) as session,
+        pytest.raises(ConfigError, match=message.replace("?", r"\?")),
+    ):
+        session.post("https://a.example" + CHAT, json={}, extensions={"failover": options})
+
+
+def test_a_foreign_origin_passes_through_untouched_with_one_warning(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Promise 6: none of our credentials goes to an origin that is not configured."""
+    sent: list[Any] = []
+
+    def play(request: Any) -> Status:
+        sent.append(request)
+        return Status(503)
+
+    with (
+        caplog.at_level(logging.WARNING, "azure_failover"),
+        world.session(CONFIG, transport=scripted(world.family, play)) as session,
+    ):
+        responses = [
+            session.post(
+                "https://elsewhere.example/x", json={}, headers={"authorization": "Bearer mine"}
+            )
+            for _ in range(2)
+        ]
+    assert [response.status_code for response in responses] == [503, 503]
+    assert "x-failover-endpoint" not in responses[0].headers
+    assert [request.headers["authorization"] for request in sent] == ["Bearer mine"] * 2
+    assert all("api-key" not in request.headers for request in sent)
+    assert [record.getMessage() for record in caplog.records] == [
+        "a request for https://elsewhere.example goes there as it is: none of the endpoints"
+    ]
+
+
+def test_what_is_none_of_our_business_is_raised_as_it_is(world: World) -> None:
+    """A bug in the inner transport is not an outage: it surfaces, and no endpoint is failed."""
+
+    def handle(_: Any) -> Any:
+        raise RuntimeError("a bug")
+
+    inner = world.family.MockTransport(handle)
+    with world.session(CONFIG, transport=inner) as session:
+        with pytest.raises(RuntimeError, match="a bug"):
+            session.post("https://a.example" + CHAT, json={})
+        assert session.transport.status().failed_endpoints == ()
+
+
+def test_an_os_error_from_below_is_a_connection_error_of_the_family(world: World) -> None:
+    """What leaks through the HTTP library moves on, and is raised as the family's."""
+
+    def handle(_: Any) -> Any:
+        raise ConnectionResetError("below")
+
+    inner = world.family.MockTransport(handle)
+    with (
+        world.session(CONFIG, transport=inner) as session,
+        pytest.raises(world.family.ConnectError, match="ConnectionResetError: below") as caught,
+    ):
+        session.post("https://a.example" + CHAT, json={})
+    ledger = ledger_of(caught.value)
+    assert ledger is not None
+    assert len(ledger.attempts) == 2
+
+
+def test_a_transport_of_the_wrong_family_is_refused() -> None:
+    with pytest.raises(TypeError, match="no transport of httpx$"):
+        FailoverTransport(CONFIG, transport=httpx2.HTTPTransport())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="no transport of httpx2$"):
+        azure_failover.httpx2.FailoverTransport(
+            CONFIG,
+            transport=httpx.HTTPTransport(),  # type: ignore[arg-type]
+        )
+
+
+@pytest.mark.parametrize("world", [WORLDS[0], WORLDS[1]], ids=str)
+def test_a_transport_of_the_wrong_colour_is_refused(world: World) -> None:
+    only = httpx.AsyncHTTPTransport() if world.colour == "sync" else httpx.HTTPTransport()
+    transport = FailoverTransport(CONFIG, transport=only)
+    request = httpx.Request("GET", "https://a.example/openai/models")
+    send: Callable[[httpx.Request], object] = transport.handle_request
+    if world.colour != "sync":
+        send = partial(anyio.run, transport.handle_async_request)
+    with pytest.raises(TypeError, match="only; give one for"):
+        send(request)
+
+
+def test_proxies_of_the_environment_count_per_endpoint(
+    world: World, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mounted transport honours HTTP_PROXY and NO_PROXY, as the client without it does."""
+    for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    proxy = fleet["northeurope"]
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", fleet["westus"].url.removeprefix("http://"))
+    with world.session(fleet.config()) as session:
+        session.post(fleet["eastus"].url + CHAT, json=HELLO)
+    assert [record.target for record in proxy.requests] == [fleet["eastus"].url + CHAT]
+    proxy.clear()
+    with world.session(fleet.config(), trust_env=False) as session:
+        session.post(fleet["eastus"].url + CHAT, json=HELLO)
+    assert not proxy.requests
+
+
+def test_a_callers_trace_is_called_as_well(world: World, fleet: Fleet) -> None:
+    steps: list[str] = []
+
+    async def follow(name: str, _: Any) -> None:
+        steps.append(name)
+
+    def note(name: str, _: Any) -> None:
+        steps.append(name)
+
+    trace = note if world.colour == "sync" else follow
+    with world.session(fleet.config()) as session:
+        session.post(fleet["eastus"].url + CHAT, json=HELLO, extensions={"trace": trace})
+    assert "http11.receive_response_headers.complete" in steps
+
+
+def test_one_warning_when_an_endpoint_fails_and_one_info_when_it_returns(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    down = True
+
+    def play(request: Any) -> Status:
+        return Status(503 if down and request.url.host == "a.example" else 200)
+
+    inner = scripted(world.family, play)
+    with (
+        caplog.at_level(logging.INFO, "azure_failover"),
+        world.session(CONFIG, transport=inner, runtime=clock.runtime()) as session,
+    ):
+        for _ in range(3):
+            session.post("https://a.example" + CHAT, json={})
+        down = False
+        clock.now += 5
+        session.post("https://a.example" + CHAT, json={})
+        session.post("https://a.example" + CHAT, json={})
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "endpoint a failed (503), passed over for 1.1 s"),
+        ("INFO", "endpoint a serves again"),
+    ]
+
+
+def test_a_misconfigured_endpoint_is_flagged_once_and_loudly(
+    caplog: pytest.LogCaptureFixture, fleet: Fleet
+) -> None:
+    config = fleet.config() | {"api_key": "wrong"}
+    with (
+        caplog.at_level(logging.WARNING, "azure_failover"),
+        WORLDS[0].session(config) as session,
+    ):
+        for _ in range(2):
+            assert session.post(fleet["eastus"].url + CHAT, json=HELLO).status_code == 401
+        status = session.transport.status()
+    assert status.endpoints[0].misconfigured == "401"
+    assert [record.getMessage() for record in caplog.records] == [
+        "endpoint eastus refuses us (401): check its key, firewall and deployment"
+    ]
+    assert json.dumps(str(status)).count("wrong") == 0
