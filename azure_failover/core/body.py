@@ -52,9 +52,9 @@ def rename_model(body: bytes, names: Mapping[str, str]) -> bytes:
 def _model_values(body: bytes) -> list[tuple[int, int]]:
     """Give start and end of the string value of each top-level ``model``."""
     spans: list[tuple[int, int]] = []
-    at = _expect(body, _skip_white(body, 0), b"{")
-    at = _skip_white(body, at)
-    while body[at : at + 1] != b"}":
+    at = _skip_white(body, _expect(body, _skip_white(body, 0), b"{"))
+    is_over = body[at : at + 1] == b"}"
+    while not is_over:
         key = _TEXT.match(body, at)
         if key is None:
             raise _NotJsonError
@@ -63,9 +63,9 @@ def _model_values(body: bytes) -> list[tuple[int, int]]:
         if body[at : at + 1] == b'"' and _decoded(key[0]) == "model":
             spans.append((at, end))
         at = _skip_white(body, end)
-        if body[at : at + 1] == b"}":
-            break
-        at = _skip_white(body, _expect(body, at, b","))
+        is_over = body[at : at + 1] == b"}"
+        if not is_over:
+            at = _skip_white(body, _expect(body, at, b","))
     if _skip_white(body, at + 1) != len(body):
         raise _NotJsonError
     return spans

@@ -347,7 +347,7 @@ def test_a_transport_of_the_wrong_colour_is_refused(world: World) -> None:
     request = httpx.Request("GET", "https://a.example/openai/models")
     send: Callable[[httpx.Request], object] = transport.handle_request
     if world.colour != "sync":
-        send = partial(anyio.run, transport.handle_async_request)
+        send = lambda request: anyio.run(partial(transport.handle_async_request, request))  # noqa: E731
     with pytest.raises(TypeError, match="only; give one for"):
         send(request)
 

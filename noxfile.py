@@ -1,0 +1,77 @@
+"""How to test, type, lint, benchmark and show this project. ``nox -l`` lists the sessions."""
+
+from __future__ import annotations
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.reuse_existing_virtualenvs = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = ["3.11", "3.12", "3.13"]
+CODE = ("azure_failover", "tests", "benchmarks", "noxfile.py")
+
+
+def install(session: nox.Session, *groups: str, editable: bool = False) -> None:
+    """Install the package with all extras, and the dependency groups."""
+    session.install("-q", *nox.project.dependency_groups(PYPROJECT, *groups))
+    package = ".[httpx2,cli,emulator]"
+    session.install("-q", *(("-e", package) if editable else (package,)))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The whole suite on the Python that runs nox."""
+    install(session, "tests", editable=True)
+    session.run("pytest", *(session.posargs or ["-n", "2", "-q"]))
+
+
+@nox.session(python=PYTHONS)
+def tests_all(session: nox.Session) -> None:
+    """The whole suite on every supported Python."""
+    install(session, "tests", editable=True)
+    session.run("pytest", *(session.posargs or ["-n", "2", "-q"]))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The suite with branch coverage; the core's must be complete."""
+    install(session, "tests", editable=True)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-q", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+    session.run("coverage", "report", "--include=azure_failover/core/*", "--fail-under=100")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    session.install("-q", *nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy and pyright, strict, on the package, the tests and the benchmarks."""
+    install(session, "tests", "types", editable=True)
+    session.run("mypy", "--no-error-summary", "noxfile.py", "azure_failover", "tests", "benchmarks")
+    session.run("pyright", "--pythonpath", session.virtualenv.location + "/bin/python")
+    session.run("python", "tests/typing/check_rejects.py")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks; ``-- --full`` for real figures, quick otherwise."""
+    install(session, "bench")
+    full = "--full" in session.posargs
+    session.run("python", "benchmarks/overhead.py", *([] if full else ["--quick"]))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The demo: a region dies under load, requests move on, and come back."""
+    install(session)
+    session.run("azure-failover", "demo", *session.posargs)

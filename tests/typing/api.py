@@ -1,0 +1,76 @@
+"""The public API as users write it: every line must pass mypy and pyright. Never run."""
+
+from __future__ import annotations
+
+import httpx
+import httpx2
+
+import azure_failover.httpx2
+from azure_failover import (
+    AsyncClient,
+    ChatCompletion,
+    Client,
+    Config,
+    Endpoint,
+    FailoverOptions,
+    FailoverTransport,
+    Ledger,
+    Policy,
+    RateLimitError,
+    Status,
+    ledger_of,
+)
+
+CONFIG = {
+    "api_key": "…",
+    "endpoint": "https://eastus.openai.azure.com",
+    "deployment_name": "gpt-4.1-mini",
+    "backups": [
+        {"endpoint": "https://westus.openai.azure.com"},
+        {"endpoint": "https://other.openai.azure.com", "deployment_name": "my-gpt"},
+    ],
+}
+
+
+def script() -> str:
+    with Client(CONFIG, http2=True, limits=httpx.Limits(max_connections=10)) as client:
+        answer: ChatCompletion = client.chat([{"role": "user", "content": "Hello"}], n=1)
+        vectors: tuple[tuple[float, ...], ...] = client.embed(["a"], deployment="e").vectors
+        models: dict[str, object] = client.request("models")
+        status: Status = client.status()
+        return f"{answer.text} {vectors} {models} {status.current_endpoint}"
+
+
+async def service() -> Ledger:
+    async with AsyncClient("fleet.toml") as client:
+        try:
+            return (await client.chat("Hello", auto_failover=False, timeout=5)).ledger
+        except RateLimitError as error:
+            seconds: float | None = error.retry_after
+            raise SystemExit(f"come again in {seconds}") from error
+
+
+def mounted() -> Ledger | None:
+    with httpx.Client(transport=FailoverTransport(CONFIG), timeout=60) as client:
+        options = {"failover": FailoverOptions(deadline=10)}
+        return ledger_of(client.get("https://eastus.openai.azure.com", extensions=options))
+
+
+async def mounted_async() -> Ledger | None:
+    async with httpx.AsyncClient(transport=FailoverTransport(), timeout=60) as client:
+        return ledger_of(await client.get("https://eastus.openai.azure.com"))
+
+
+def mounted_httpx2() -> httpx2.Client:
+    inner = httpx2.HTTPTransport(retries=1)
+    transport = azure_failover.httpx2.FailoverTransport(CONFIG, transport=inner)
+    return httpx2.Client(transport=transport)
+
+
+def built() -> Config:
+    primary = Endpoint(
+        endpoint="https://eastus.openai.azure.com", api_key="…", deployment_name="gpt"
+    )
+    config = Config((primary,), Policy(failback="never", on_throttle="failover", deadline=30))
+    assert Config.of(config) == config
+    return Config.from_env()

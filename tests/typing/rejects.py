@@ -1,0 +1,29 @@
+"""What users must not write: each marked line must be rejected by mypy. Never run."""
+
+from __future__ import annotations
+
+import httpx
+import httpx2
+
+import azure_failover.httpx2
+from azure_failover import AsyncClient, Client, FailoverTransport, Policy
+
+
+def wrong_family() -> None:
+    httpx2.Client(transport=FailoverTransport({}))  # error: arg-type
+    httpx.Client(transport=azure_failover.httpx2.FailoverTransport({}))  # error: arg-type
+    FailoverTransport({}, transport=httpx2.HTTPTransport())  # error: arg-type
+
+
+async def wrong_colour(sync: Client, tasks: AsyncClient) -> None:
+    await sync.chat("Hello")  # error: misc
+    tasks.chat("Hello").text  # error: attr-defined
+    with tasks:  # error: attr-defined
+        pass
+
+
+def wrong_key() -> None:
+    Policy(failback="sometimes")  # error: arg-type
+    Policy(fallback="auto")  # error: call-arg
+    Client({}, http3=True)  # error: call-arg
+    Client(5)  # error: arg-type
