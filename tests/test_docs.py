@@ -20,7 +20,8 @@ REAL = re.compile(r"https://[a-z]+\.openai\.azure\.com")
 
 
 def compiled(block: str, page: Path) -> CodeType:
-    return compile(block, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    code: CodeType = compile(block, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    return code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -45,7 +46,3 @@ def test_the_examples_of_a_page_run_as_they_are_written(page: Path) -> None:
                     await coroutine
 
                 anyio.run(waited)
-
-
-def test_every_page_has_an_example_or_a_table() -> None:
-    assert all("```" in page.read_text("utf-8") or "|" in page.read_text("utf-8") for page in PAGES)

@@ -173,6 +173,13 @@ class Fleet:
                 return None
             return health.start(now)
 
+    def landed(self, ticket: Ticket, now: float) -> Event | None:
+        """Note that an attempt at the primary succeeded: the usual case, quickly."""
+        with self._lock:
+            if self._misconfigured[0] is None and self._health[0].vouch(ticket):
+                return None
+        return self.note(0, ticket, Effect.ALIVE, now)
+
     def choose(self, tried: int, now: float, reach: Reach = Reach.FLEET) -> Choice | None:
         """Pick the next endpoint for a request, and start an attempt there.
 
@@ -221,6 +228,8 @@ class Fleet:
     ) -> Event | None:
         """Note how an attempt ended; give each ticket back once.
 
+        An outcome that comes after the endpoint has changed its state changes nothing.
+
         Args:
             index: The endpoint.
             ticket: The attempt's ticket.
@@ -233,9 +242,10 @@ class Fleet:
         Returns:
             What this changed, if anything that a person would want to know.
         """
-        name = self.config.endpoints[index].name
         with self._lock:
             health = self._health[index]
+            if ticket.generation != health.generation:
+                return None
             was_misconfigured = self._misconfigured[index]
             if effect is Effect.ALIVE:
                 cue = health.finish(ticket, effect, now)
@@ -248,6 +258,7 @@ class Fleet:
                 if effect is Effect.FAILURE:
                     self._last_error[index] = reason
             pause = health.failed_until - now
+        name = self.config.endpoints[index].name
         match cue:
             case Cue.TRIPPED | Cue.PROBE_FAILED:
                 return EndpointFailed(name, reason, pause, cue is Cue.PROBE_FAILED)

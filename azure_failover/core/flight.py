@@ -20,7 +20,6 @@ from azure_failover.core.ledger import Entry, Ledger, Outcome, Phase
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
-    Effect,
     Fault,
     Move,
     Verdict,
@@ -150,9 +149,6 @@ Report: TypeAlias = Answered[R] | Failed | Woke
 class Flight(Generic[R]):
     """The journey of one request over a fleet. Used by one thread or task at a time."""
 
-    # What a healthy request never changes stays here, so that starting one costs little.
-    events: tuple[Event, ...] = ()
-    """What the journey changed about endpoints, for the driver to take and log."""
     attempts = 0
     """How many attempts were made so far."""
     _reach = Reach.FLEET
@@ -164,6 +160,7 @@ class Flight(Generic[R]):
     _waited = False
     _used_second_chance = False
     _is_exhausted = False
+    _events: tuple[Event, ...] = ()
 
     def __init__(
         self,
@@ -191,16 +188,20 @@ class Flight(Generic[R]):
 
     def begin(self, now: float) -> Command[R]:
         """Give the first command."""
-        if self._reach is Reach.FLEET and self._deadline is None:
-            ticket = self._fleet.first(now)
-            if ticket is not None:
-                self._tried = self.attempts = 1
-                attempt = Attempt(0, ticket, now)
-                self._records.append(attempt)
-                return Send(attempt, None)
         if not self._find_next(now):
             return GiveUp(None)
         return self.proceed(now)
+
+    def take_off(self, ticket: Ticket) -> Attempt:
+        """Begin instead with an attempt at the primary that the driver has made already.
+
+        The fleet gave its ticket (:meth:`~azure_failover.core.fleet.Fleet.first`); what became of
+        it is still to be told. So the usual request, which meets with no trouble, needs no flight.
+        """
+        attempt = Attempt(0, ticket, self._started)
+        self._tried = self.attempts = 1
+        self._records.append(attempt)
+        return attempt
 
     def proceed(self, now: float) -> Command[R]:
         """Give the command that follows a :class:`Discard`."""
@@ -225,11 +226,6 @@ class Flight(Generic[R]):
     def _answered(self, report: Answered[R], now: float) -> Command[R]:
         attempt = report.attempt
         attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
-        if report.status == 200 and report.is_complete and not report.hides_throttle:  # noqa: PLR2004
-            event = self._fleet.note(attempt.index, attempt.ticket, Effect.ALIVE, now)
-            if event is not None:
-                self.events = (*self.events, event)
-            return Deliver(report.response, attempt, is_open=False)
         verdict = judge_answer(
             report.status, hides_throttle=report.hides_throttle, error=report.body
         )
@@ -304,6 +300,11 @@ class Flight(Generic[R]):
         attempt.phase = Phase.BODY
         attempt.ticket = self._fleet.again(attempt.index, now)
         self._note(attempt, judge_fault(fault), now)
+
+    def take_events(self) -> tuple[Event, ...]:
+        """Give what the journey changed about endpoints since this was asked last."""
+        events, self._events = self._events, ()
+        return events
 
     def ledger(self) -> Ledger:
         """Give what was tried and passed over, in order."""
@@ -388,7 +389,7 @@ class Flight(Generic[R]):
         else:
             event = self._note_trouble(attempt, verdict, now, retry_after)
         if event is not None:
-            self.events = (*self.events, event)
+            self._events = (*self._events, event)
 
     def _note_trouble(
         self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None

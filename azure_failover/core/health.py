@@ -51,7 +51,7 @@ JITTER: Final = 0.2
 """A pause is lengthened by a random part of up to this share."""
 HEALTHY_STRETCH: Final = 5.0
 """After so many times the last pause in good health, pauses start short again."""
-_BUCKETS: Final = 10
+_BUCKET: Final = WINDOW / 10
 
 
 class State(Enum):
@@ -163,6 +163,19 @@ class Health:
         self._sequence += 1
         return Ticket(self.generation, self._sequence, is_probe)
 
+    def vouch(self, ticket: Ticket) -> bool:
+        """Take a success into account if the endpoint is healthy; tell whether it is.
+
+        The latest start that succeeded vouches for all that started before.
+        """
+        if ticket.generation != self.generation or self.state is not State.HEALTHY:
+            return False
+        if ticket.sequence > self._good:
+            self._good = ticket.sequence
+            if self._failed or self._void:
+                self._forgive()
+        return True
+
     def finish(
         self,
         ticket: Ticket,
@@ -184,18 +197,13 @@ class Health:
         Returns:
             What moved the endpoint to another state, or None if it stayed.
         """
-        is_current = ticket.generation == self.generation
-        if effect is Effect.ALIVE and is_current and self.state is State.HEALTHY:
-            if ticket.sequence > self._good:
-                self._good = ticket.sequence
-                if self._failed or self._void:
-                    self._forgive()
+        if ticket.generation != self.generation:
+            return None
+        if effect is Effect.ALIVE and self.vouch(ticket):
             return None
         if effect is Effect.THROTTLED and retry_after is not None:
             hint = now + min(retry_after, RETRY_AFTER_CAP)
             self.throttled_until = max(self.throttled_until, hint)
-        if not is_current:
-            return None
         if self.state is State.HEALTHY:
             return self._weigh(ticket, effect, now, retry_after, luck)
         if effect is Effect.ALIVE:
@@ -220,11 +228,15 @@ class Health:
         luck: float,
     ) -> Cue | None:
         """Weigh an outcome that is no success, while HEALTHY."""
+        bucket = self._bucket_of(ticket.sequence, now)
         if effect is not Effect.FAILURE:
+            if bucket is not None:
+                bucket.void += 1
             if ticket.sequence > self._good:
                 heappush(self._void, ticket.sequence)
             return None
-        self._count_failure(ticket.sequence, now)
+        if bucket is not None:
+            bucket.failed += 1
         if ticket.sequence > self._good:
             heappush(self._failed, ticket.sequence)
         if not self._is_outweighed(ticket):
@@ -242,7 +254,8 @@ class Health:
             since = self._sequence - self._good - len(self._void)
             if failed >= since or (failed >= BURST and failed >= BURST_SHARE * since):
                 return True
-        started = self._sequence - self._buckets[0].before
+        void = sum(bucket.void for bucket in self._buckets)
+        started = self._sequence - self._buckets[0].before - void
         failed = sum(bucket.failed for bucket in self._buckets)
         return started >= WINDOW_LEAST and failed >= WINDOW_SHARE * started
 
@@ -278,31 +291,37 @@ class Health:
         _drop_up_to(self._failed, self._good)
         _drop_up_to(self._void, self._good)
 
-    def _count_failure(self, sequence: int, now: float) -> None:
-        """Count a failure in the bucket in which its attempt started, if that is still there."""
+    def _bucket_of(self, sequence: int, now: float) -> _Bucket | None:
+        """Find the bucket in which an attempt started, if that is still there."""
         self._turn(now)
-        for bucket in reversed(self._buckets):
-            if bucket.before < sequence:
-                bucket.failed += 1
-                return
+        return next((found for found in reversed(self._buckets) if found.before < sequence), None)
 
     def _turn(self, now: float) -> None:
         """Drop the buckets that left the window, and begin a new one if the last is full."""
         buckets = self._buckets
         if now >= self._bucket_end:
-            buckets.append(_Bucket(now, self._sequence))
-            self._bucket_end = now + WINDOW / _BUCKETS
+            begin = now - now % _BUCKET
+            buckets.append(_Bucket(begin, self._sequence))
+            self._bucket_end = begin + _BUCKET
         while len(buckets) > 1 and buckets[0].begin <= now - WINDOW:
             buckets.popleft()
 
 
 @attrs.define(eq=False)
 class _Bucket:
-    """A part of the window: when it began, how many had started before, how many failed since."""
+    """A part of the window, whose bounds do not depend on who comes when.
+
+    Attributes:
+        begin: When it began.
+        before: How many attempts had started before it.
+        failed: How many of those that started in it failed.
+        void: How many of those that started in it ended without saying anything.
+    """
 
     begin: float
     before: int
     failed: int = 0
+    void: int = 0
 
 
 def _drop_up_to(heap: list[int], sequence: int) -> None:

@@ -129,3 +129,8 @@ class Ledger:
 
 def _rebuilt(entries: tuple[Entry, ...], is_exhausted: bool) -> Ledger:
     return Ledger(entries, is_exhausted=is_exhausted)
+
+
+def one_answer(endpoint: str, elapsed: float) -> tuple[Entry, ...]:
+    """Write the usual ledger: the primary answered, and that was all."""
+    return (Entry(endpoint=endpoint, index=0, outcome="answered", status=200, elapsed=elapsed),)

@@ -7,14 +7,14 @@ raising. Read :meth:`Driver.send` and :meth:`Driver.asend` side by side: they di
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
-from typing import Generic, assert_never
+from functools import partial
+from typing import Generic, TypeGuard, assert_never
 
 import anyio
+import attrs
 
 from azure_failover.core.config import Config
-from azure_failover.core.events import EndpointFailed, EndpointMisconfigured, EndpointRecovered
 from azure_failover.core.fleet import Fleet, Reach, Status
 from azure_failover.core.flight import (
     Answered,
@@ -25,27 +25,25 @@ from azure_failover.core.flight import (
     Failed,
     Flight,
     GiveUp,
-    Report,
     Send,
     Wait,
     Woke,
 )
-from azure_failover.core.ledger import Phase
-from azure_failover.core.verdict import Fault, retry_after
+from azure_failover.core.health import Ticket
+from azure_failover.core.ledger import Ledger, Phase, one_answer
+from azure_failover.core.verdict import Effect, Fault, retry_after
 from azure_failover.transport._family import Family, Req, Resp, Url
 from azure_failover.transport._labels import forget_frames, label_error, label_response
+from azure_failover.transport._log import log, log_foreign
 from azure_failover.transport._options import (
     DEFAULT_OPTIONS,
     EXTENSION,
-    FailoverOptions,
     options_of,
 )
 from azure_failover.transport._retarget import Journey, Retargeter
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._upstream import Upstream
 from azure_failover.transport._watch import Wire, shielded, was_answered
-
-logger = logging.getLogger("azure_failover")
 
 _BELOW_THE_FAMILY = (
     OSError,
@@ -73,6 +71,7 @@ class Driver(Generic[Req, Resp]):
         self._runtime = runtime
         self.clock = runtime.clock
         self._deadline = config.policy.deadline
+        self._primary = config.primary.name
         self._retargeter = Retargeter(config, family)
         self._has_warned_of: set[tuple[str, bytes]] = set()
 
@@ -84,21 +83,27 @@ class Driver(Generic[Req, Resp]):
 
     def send(self, request: Req) -> Resp:
         """Send a request from a thread."""
-        itinerary = self._retargeter.itinerary(request.url)
-        if itinerary is None:
+        journey = self._journey(request)
+        if journey is None:
             url = self._foreign(request.url)
             return self._upstream.sync_for(*url).handle_request(request)
-        was_streamed = not isinstance(request.stream, self._family.memory_stream_type)
-        options = options_of(request.extensions.get(EXTENSION))
-        journey = Journey(request, itinerary, request.read(), was_streamed, options)
-        flight = self._flight(options)
+        journey.body = request.read()
+        flight, ticket = None, self._first(journey)
         try:
-            command = flight.begin(self.clock())
+            if ticket is None:
+                flight = self._flight(journey)
+                command = flight.begin(journey.started)
+            else:
+                result = self._attempt(0, journey, None)
+                if self._is_plain(result):
+                    return self._landed(ticket, result, journey.started)
+                flight = self._flight(journey)
+                command = self._told(flight, flight.take_off(ticket), result)
             while True:
                 match command:
                     case Send():
-                        report = self._attempt(command, journey)
-                        command = self._told(flight, report)
+                        result = self._attempt(command.attempt.index, journey, command.time_left)
+                        command = self._told(flight, command.attempt, result)
                     case Deliver():
                         return self._delivered(flight, command)
                     case Discard():
@@ -107,52 +112,62 @@ class Driver(Generic[Req, Resp]):
                         command = flight.proceed(self.clock())
                     case Wait():
                         self._runtime.sleep(command.seconds)
-                        command = self._told(flight, Woke())
+                        command = flight.tell(Woke(), self.clock())
                     case GiveUp():
                         raise self._final_error(flight, command.error)
                     case _:
                         assert_never(command)
         except BaseException:
-            flight.cancelled(self.clock())
+            self._cancelled(flight, ticket)
             raise
 
-    def _attempt(self, command: Send, journey: Journey[Req]) -> Report[Resp]:
-        attempt, phase = command.attempt, Phase.WAIT
+    def _attempt(
+        self, index: int, journey: Journey[Req], time_left: float | None
+    ) -> Resp | _Broken:
+        phase = Phase.WAIT
         wire = Wire(journey.request.extensions.get("trace"))
-        outgoing = self._retargeter.request_for(attempt.index, journey, command.time_left, wire)
+        outgoing = self._retargeter.request_for(index, journey, time_left, wire)
         try:
-            response = self._upstream.sync_at(attempt.index).handle_request(outgoing)
+            response = self._upstream.sync_at(index).handle_request(outgoing)
             if not self._must_read(response):
-                return self._answered(attempt, response)
+                return response
             phase, stream = Phase.BODY, response.stream
             try:
                 content = b"".join(stream)
             finally:
                 stream.close()
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._failed(attempt, error, phase, wire)
+            return self._broken(error, phase, wire)
         response.stream = self._family.memory_stream(content)
-        return self._answered(attempt, response, content)
+        return response
 
     # The same, for tasks.
 
     async def asend(self, request: Req) -> Resp:
         """Send a request from a task."""
-        itinerary = self._retargeter.itinerary(request.url)
-        if itinerary is None:
+        journey = self._journey(request)
+        if journey is None:
             url = self._foreign(request.url)
             return await self._upstream.async_for(*url).handle_async_request(request)
-        was_streamed = not isinstance(request.stream, self._family.memory_stream_type)
-        options = options_of(request.extensions.get(EXTENSION))
-        journey = Journey(request, itinerary, await request.aread(), was_streamed, options)
-        flight = self._flight(options)
+        journey.body = await request.aread()
+        flight, ticket = None, self._first(journey)
         try:
-            command = flight.begin(self.clock())
+            if ticket is None:
+                flight = self._flight(journey)
+                command = flight.begin(journey.started)
+            else:
+                result = await self._aattempt(0, journey, None)
+                if self._is_plain(result):
+                    return self._landed(ticket, result, journey.started)
+                flight = self._flight(journey)
+                command = self._told(flight, flight.take_off(ticket), result)
             while True:
                 match command:
                     case Send():
-                        report = await self._aattempt(command, journey)
-                        command = self._told(flight, report)
+                        result = await self._aattempt(
+                            command.attempt.index, journey, command.time_left
+                        )
+                        command = self._told(flight, command.attempt, result)
                     case Deliver():
                         return self._delivered(flight, command)
                     case Discard():
@@ -161,51 +176,103 @@ class Driver(Generic[Req, Resp]):
                         command = flight.proceed(self.clock())
                     case Wait():
                         await self._runtime.async_sleep(command.seconds)
-                        command = self._told(flight, Woke())
+                        command = flight.tell(Woke(), self.clock())
                     case GiveUp():
                         raise self._final_error(flight, command.error)
                     case _:
                         assert_never(command)
         except BaseException:
-            flight.cancelled(self.clock())
+            self._cancelled(flight, ticket)
             raise
 
-    async def _aattempt(self, command: Send, journey: Journey[Req]) -> Report[Resp]:
-        attempt, phase = command.attempt, Phase.WAIT
+    async def _aattempt(
+        self, index: int, journey: Journey[Req], time_left: float | None
+    ) -> Resp | _Broken:
+        phase = Phase.WAIT
         wire = Wire(journey.request.extensions.get("trace"))
-        trace = wire.asynchronous
-        outgoing = self._retargeter.request_for(attempt.index, journey, command.time_left, trace)
+        outgoing = self._retargeter.request_for(index, journey, time_left, wire.asynchronous)
         try:
-            response = await self._upstream.async_at(attempt.index).handle_async_request(outgoing)
+            response = await self._upstream.async_at(index).handle_async_request(outgoing)
             if not self._must_read(response):
-                return self._answered(attempt, response)
+                return response
             phase, stream = Phase.BODY, response.stream
             try:
                 content = b"".join([chunk async for chunk in stream])
             finally:
                 await shielded(stream.aclose())
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._failed(attempt, error, phase, wire)
+            return self._broken(error, phase, wire)
         response.stream = self._family.memory_stream(content)
-        return self._answered(attempt, response, content)
+        return response
 
     # What both have in common.
 
-    def _flight(self, options: FailoverOptions) -> Flight[Resp]:
-        if options is DEFAULT_OPTIONS and self._deadline is None:
-            return Flight(self.fleet, self.clock())
-        deadline = options.deadline
-        return Flight(
-            self.fleet,
+    def _journey(self, request: Req) -> Journey[Req] | None:
+        """Take a request apart; None if it is for none of the endpoints."""
+        itinerary = self._retargeter.itinerary(request.url)
+        if itinerary is None:
+            return None
+        extension = request.extensions.get(EXTENSION)
+        return Journey(
+            request,
+            itinerary,
+            DEFAULT_OPTIONS if extension is None else options_of(extension),
+            not isinstance(request.stream, self._family.memory_stream_type),
             self.clock(),
-            reach=Reach.FLEET if options.auto_failover else Reach.CURRENT,
-            deadline=self._deadline if deadline is None else deadline,
         )
 
-    def _told(self, flight: Flight[Resp], report: Report[Resp]) -> Command[Resp]:
-        command = flight.tell(report, self.clock())
-        if flight.events:
-            self.log(flight)
+    def _first(self, journey: Journey[Req]) -> Ticket | None:
+        """Start at the primary in the usual case: nothing special is asked, and it is well."""
+        if journey.options is not DEFAULT_OPTIONS or self._deadline is not None:
+            return None
+        return self.fleet.first(journey.started)
+
+    def _is_plain(self, result: Resp | _Broken) -> TypeGuard[Resp]:
+        """Tell whether there is nothing to decide: a complete 200 that hides nothing."""
+        return (
+            not isinstance(result, _Broken)
+            and result.status_code == 200  # noqa: PLR2004
+            and isinstance(result.stream, self._family.memory_stream_type)
+            and "retry-after" not in result.headers
+        )
+
+    def _landed(self, ticket: Ticket, response: Resp, started: float) -> Resp:
+        """Note and label a plain answer of the primary, without the ceremony of a flight."""
+        ended = self.clock()
+        event = self.fleet.landed(ticket, ended)
+        if event is not None:
+            log((event,))
+        name = self._primary
+        label_response(response, Ledger(partial(one_answer, name, ended - started)), name, 1)
+        return response
+
+    def _cancelled(self, flight: Flight[Resp] | None, ticket: Ticket | None) -> None:
+        """Give back what is still under way; it proves nothing."""
+        if flight is not None:
+            flight.cancelled(self.clock())
+        elif ticket is not None:
+            self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
+
+    def _flight(self, journey: Journey[Req]) -> Flight[Resp]:
+        options = journey.options
+        return Flight(
+            self.fleet,
+            journey.started,
+            reach=Reach.FLEET if options.auto_failover else Reach.CURRENT,
+            deadline=self._deadline if options.deadline is None else options.deadline,
+        )
+
+    def _told(
+        self, flight: Flight[Resp], attempt: Attempt, result: Resp | _Broken
+    ) -> Command[Resp]:
+        """Tell a flight what became of an attempt, and give its next command."""
+        if isinstance(result, _Broken):
+            command = flight.tell(
+                Failed(attempt, result.error, result.fault, result.phase), self.clock()
+            )
+        else:
+            command = flight.tell(self._answered(attempt, result), self.clock())
+        log(flight.take_events())
         return command
 
     def _must_read(self, response: Resp) -> bool:
@@ -215,28 +282,24 @@ class Driver(Generic[Req, Resp]):
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return kind == "application/json" or kind.endswith("+json")
 
-    def _answered(
-        self, attempt: Attempt, response: Resp, content: bytes | None = None
-    ) -> Answered[Resp]:
+    def _answered(self, attempt: Attempt, response: Resp) -> Answered[Resp]:
         headers, status = response.headers, response.status_code
-        hint = headers.get("retry-after")
         is_complete = isinstance(response.stream, self._family.memory_stream_type)
-        if status == 200 and hint is None:  # noqa: PLR2004
-            return Answered(attempt, response, status, is_complete)
-        if content is None and is_complete:
-            content = b"".join(response.stream)
+        is_success = status == 200  # noqa: PLR2004
+        hint = headers.get("retry-after")
         return Answered(
             attempt,
             response,
             status,
             is_complete,
             retry_after=retry_after(headers.get("retry-after-ms"), hint, wall=self._runtime.wall()),
-            hides_throttle=status == 200  # noqa: PLR2004
+            hides_throttle=is_success
+            and hint is not None
             and headers.get("content-type", "").startswith("text/event-stream"),
-            body=content or b"",
+            body=b"".join(response.stream) if is_complete and not is_success else b"",
         )
 
-    def _failed(self, attempt: Attempt, error: Exception, phase: Phase, wire: Wire) -> Failed:
+    def _broken(self, error: Exception, phase: Phase, wire: Wire) -> _Broken:
         """Translate an exception of the family; raise any other as it is."""
         if isinstance(error, _BELOW_THE_FAMILY):
             cause, error = error, self._family.connection_error(f"{type(error).__name__}: {error}")
@@ -250,7 +313,7 @@ class Driver(Generic[Req, Resp]):
             if fault is Fault.BROKEN and wire.is_reused and not was_answered(error):
                 fault = Fault.STALE
         forget_frames(error)
-        return Failed(attempt, error, fault, phase)
+        return _Broken(error, fault, phase)
 
     def fault_of(self, error: Exception) -> tuple[Fault, Phase] | None:
         """Say what an exception of the family means; None for one that is none of ours."""
@@ -262,7 +325,7 @@ class Driver(Generic[Req, Resp]):
     def _delivered(self, flight: Flight[Resp], command: Deliver[Resp]) -> Resp:
         response = command.response
         name = self.fleet.config.endpoints[command.attempt.index].name
-        label_response(response, flight.ledger(), endpoint=name, attempts=flight.attempts)
+        label_response(response, flight.ledger(), name, flight.attempts)
         if command.is_open:
             notes = _Notes(self, flight, command.attempt)
             response.stream = self._family.watched_stream(response.stream, notes)
@@ -279,40 +342,17 @@ class Driver(Generic[Req, Resp]):
         origin = url.scheme, url.netloc
         if origin not in self._has_warned_of:
             self._has_warned_of.add(origin)
-            logger.warning(
-                "a request for %s://%s goes there as it is: none of the endpoints",
-                url.scheme,
-                url.netloc.decode("ascii", "replace"),
-            )
+            log_foreign(url.scheme, url.netloc.decode("ascii", "replace"))
         return url.scheme, url.netloc.decode("ascii", "replace")
 
-    def log(self, flight: Flight[Resp]) -> None:
-        """Log what a flight changed: a WARNING when an endpoint fails, an INFO when it is back."""
-        events, flight.events = flight.events, ()
-        for event in events:
-            match event:
-                case EndpointFailed(by_probe=False):
-                    logger.warning(
-                        "endpoint %s failed (%s), passed over for %.1f s",
-                        event.endpoint,
-                        event.reason,
-                        event.pause,
-                    )
-                case EndpointFailed():
-                    logger.debug(
-                        "endpoint %s is still failed (%s), passed over for %.1f s more",
-                        event.endpoint,
-                        event.reason,
-                        event.pause,
-                    )
-                case EndpointRecovered():
-                    logger.info("endpoint %s serves again", event.endpoint)
-                case EndpointMisconfigured():
-                    logger.warning(
-                        "endpoint %s refuses us (%s): check its key, firewall and deployment",
-                        event.endpoint,
-                        event.reason,
-                    )
+
+@attrs.define(eq=False)
+class _Broken:
+    """An attempt that ended without an answer."""
+
+    error: Exception
+    fault: Fault
+    phase: Phase
 
 
 class _Notes(Generic[Req, Resp]):
@@ -328,7 +368,7 @@ class _Notes(Generic[Req, Resp]):
     def came(self) -> None:
         """The first piece came, or the end of an empty body."""
         self._flight.content_came(self._attempt, self._driver.clock())
-        self._driver.log(self._flight)
+        log(self._flight.take_events())
 
     def broke(self, error: Exception) -> None:
         """The body broke off."""
@@ -336,9 +376,9 @@ class _Notes(Generic[Req, Resp]):
         if fault is not None:
             self._flight.body_broke(self._attempt, fault[0], error, self._driver.clock())
             label_error(error, self._flight.ledger())
-            self._driver.log(self._flight)
+            log(self._flight.take_events())
 
     def abandoned(self) -> None:
         """The caller closed it before anything came."""
         self._flight.body_abandoned(self._attempt, self._driver.clock())
-        self._driver.log(self._flight)
+        log(self._flight.take_events())

@@ -20,7 +20,7 @@ RETRY_HEADER: Final = "x-should-retry"
 _LEDGER_ATTRIBUTE: Final = "_azure_failover_ledger"
 
 
-def label_response(response: Response, ledger: Ledger, *, endpoint: str, attempts: int) -> None:
+def label_response(response: Response, ledger: Ledger, endpoint: str, attempts: int) -> None:
     """Put the ledger on a response, and tell SDKs above not to multiply attempts in vain."""
     response.extensions[EXTENSION] = ledger
     headers = response.headers

@@ -36,16 +36,17 @@ class Itinerary:
 
 @attrs.define(eq=False)
 class Journey(Generic[Req]):
-    """One incoming request: itself, its URL taken apart, its body read, and its options.
+    """One incoming request: itself, its URL taken apart, its options, when it came, its body.
 
     ``was_streamed`` is True if the body did not lie in memory, and so may be chunked.
     """
 
     request: Req
     itinerary: Itinerary
-    body: bytes = attrs.field(repr=False)
-    was_streamed: bool
     options: FailoverOptions
+    was_streamed: bool
+    started: float
+    body: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.define(eq=False)
@@ -109,12 +110,12 @@ class Retargeter(Generic[Req, Resp]):
                 target.prefix, names=target.names, api_version=target.api_version
             )
             url = itinerary.urls[index] = self._family.parse_url(target.origin + path)
-        extensions: dict[str, Any] = {**request.extensions, "trace": trace}
-        timeouts = _timeouts(target, extensions.get("timeout"), journey.options.timeout)
+        given = request.extensions
+        timeouts = _timeouts(target, given.get("timeout"), journey.options.timeout)
         if time_left is not None:
             timeouts = {phase: min(limit, time_left) for phase, limit in timeouts.items()}
-        extensions["timeout"] = timeouts
-        if not _OWNED_EXTENSIONS.isdisjoint(extensions):
+        extensions = {**given, "trace": trace, "timeout": timeouts}
+        if not _OWNED_EXTENSIONS.isdisjoint(given):
             extensions = {
                 key: value for key, value in extensions.items() if key not in _OWNED_EXTENSIONS
             }
