@@ -9,14 +9,26 @@ threads and tasks and both HTTP families.
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeAlias, TypeVar
-
-import attrs
+from typing import Final, Generic
 
 from azure_failover.core.events import Event
 from azure_failover.core.fleet import Choice, Fleet, Reach
 from azure_failover.core.health import Ticket
-from azure_failover.core.ledger import Entry, Ledger, Outcome, Phase
+from azure_failover.core.ledger import Entry, Ledger, Phase
+from azure_failover.core.steps import (
+    Answered,
+    Attempt,
+    Command,
+    Deliver,
+    Discard,
+    Failed,
+    GiveUp,
+    R,
+    Report,
+    Send,
+    Wait,
+    Woke,
+)
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
@@ -28,122 +40,26 @@ from azure_failover.core.verdict import (
     judge_fault,
 )
 
-R = TypeVar("R")
+__all__ = [
+    "Answered",
+    "Attempt",
+    "Command",
+    "Deliver",
+    "Discard",
+    "Failed",
+    "Flight",
+    "GiveUp",
+    "Report",
+    "Send",
+    "Wait",
+    "Woke",
+]
 
 _DEADLINE_SLACK: Final = 0.005
 """A timeout that we clamped to the deadline may fire so many seconds early."""
 _TIMEOUTS: Final = frozenset(
     {Fault.CONNECT_TIMEOUT, Fault.POOL_TIMEOUT, Fault.READ_TIMEOUT, Fault.WRITE_TIMEOUT}
 )
-
-
-@attrs.define(eq=False)
-class Attempt:
-    """One try at one endpoint, and what became of it so far."""
-
-    index: int
-    ticket: Ticket
-    started: float
-    ended: float | None = None
-    outcome: Outcome = "pending"
-    phase: Phase | None = None
-    status: int | None = None
-    error: str | None = None
-
-
-# --- what the driver is told to do ---------------------------------------------------------------
-
-
-@attrs.define(eq=False)
-class Send:
-    """Send the request to the attempt's endpoint, and tell how that went.
-
-    ``time_left`` is how many seconds the deadline leaves; None without a deadline.
-    """
-
-    attempt: Attempt
-    time_left: float | None
-
-
-@attrs.define(eq=False)
-class Discard(Generic[R]):
-    """Close this response, then ask :meth:`Flight.proceed`."""
-
-    response: R
-
-
-@attrs.define(eq=False)
-class Wait:
-    """Sleep so many seconds, then tell :class:`Woke`."""
-
-    seconds: float
-
-
-@attrs.define(eq=False)
-class Deliver(Generic[R]):
-    """Hand this response to the caller; the journey is over.
-
-    ``is_open`` is True if the body is still to come and decides what the endpoint is worth:
-    :meth:`Flight.content_came`, :meth:`Flight.body_broke` or :meth:`Flight.body_abandoned`.
-    """
-
-    response: R
-    attempt: Attempt
-    is_open: bool
-
-
-@attrs.define(eq=False)
-class GiveUp:
-    """Raise this error, or a timeout if there is none; the journey is over."""
-
-    error: Exception | None
-
-
-Command: TypeAlias = Send | Discard[R] | Wait | Deliver[R] | GiveUp
-
-
-# --- what the driver tells -----------------------------------------------------------------------
-
-
-@attrs.define(eq=False)
-class Answered(Generic[R]):
-    """An HTTP answer came.
-
-    Attributes:
-        attempt: The attempt that it answers.
-        response: The response; handed back with :class:`Deliver` or :class:`Discard`.
-        status: The HTTP status.
-        is_complete: Whether the body has been read to its end.
-        retry_after: The answer's hint when to come again, in seconds.
-        hides_throttle: Whether it is an event stream with a ``Retry-After``.
-        body: The body of an error answer, if it was read.
-    """
-
-    attempt: Attempt
-    response: R
-    status: int
-    is_complete: bool
-    retry_after: float | None = None
-    hides_throttle: bool = False
-    body: bytes = b""
-
-
-@attrs.define(eq=False)
-class Failed:
-    """The attempt ended without a usable answer."""
-
-    attempt: Attempt
-    error: Exception
-    fault: Fault
-    phase: Phase
-
-
-@attrs.define(eq=False)
-class Woke:
-    """The wait is over."""
-
-
-Report: TypeAlias = Answered[R] | Failed | Woke
 
 
 class Flight(Generic[R]):
@@ -210,6 +126,9 @@ class Flight(Generic[R]):
             return Wait(wait)
         attempt, self._next = self._next, None
         assert attempt is not None
+        if self._is_late(now):
+            self._forgo(attempt, now)
+            return GiveUp(None)
         attempt.started = now
         return Send(attempt, None if self._deadline is None else self._deadline - now)
 
@@ -250,7 +169,7 @@ class Flight(Generic[R]):
             return Discard(report.response)
         if self._find_next(now):
             return Discard(report.response)
-        self._is_exhausted = True
+        self._is_exhausted = self._has_tried_all()
         return Deliver(report.response, attempt, is_open)
 
     def _failed(self, report: Failed, now: float) -> Command[R]:
@@ -271,7 +190,7 @@ class Flight(Generic[R]):
             return self.proceed(now)
         if self._find_next(now):
             return self.proceed(now)
-        self._is_exhausted = True
+        self._is_exhausted = self._has_tried_all()
         return GiveUp(report.error)
 
     def cancelled(self, now: float) -> None:
@@ -285,6 +204,7 @@ class Flight(Generic[R]):
 
     def content_came(self, attempt: Attempt, now: float) -> None:
         """Take in the first piece of a delivered response's body: the endpoint serves."""
+        attempt.is_settled = True
         self._note(attempt, judge_answer(200), now)
 
     def body_abandoned(self, attempt: Attempt, now: float) -> None:
@@ -294,11 +214,12 @@ class Flight(Generic[R]):
     def body_broke(self, attempt: Attempt, fault: Fault, error: Exception, now: float) -> None:
         """Take in that a delivered response broke off; the caller gets the exception.
 
-        What came before had proved the endpoint alive, so this is counted as news of its own.
+        Content that came before had proved the endpoint alive; then this is news of its own.
         """
         attempt.error = self._fleet.config.redact(_in_words(error))
         attempt.phase = Phase.BODY
-        attempt.ticket = self._fleet.again(attempt.index, now)
+        if attempt.is_settled:
+            attempt.ticket = self._fleet.again(attempt.index, now)
         self._note(attempt, judge_fault(fault), now)
 
     def take_events(self) -> tuple[Event, ...]:
@@ -351,6 +272,15 @@ class Flight(Generic[R]):
 
     def _is_late(self, now: float) -> bool:
         return self._deadline is not None and now >= self._deadline
+
+    def _has_tried_all(self) -> bool:
+        return self._reach is Reach.CURRENT or self._tried == (1 << len(self._fleet)) - 1
+
+    def _forgo(self, attempt: Attempt, now: float) -> None:
+        """Give up an attempt that was reserved, because a discard or a sleep took too long."""
+        self.attempts -= 1
+        attempt.outcome, attempt.error = "skipped", "the deadline had passed"
+        self._note(attempt, judge_fault(Fault.DEADLINE), now)
 
     def _find_next(self, now: float) -> bool:
         """Reserve the next endpoint, if there is one and time is left."""
