@@ -1,0 +1,127 @@
+"""What a flight and its driver say to each other: commands one way, reports the other.
+
+Values only; see :mod:`azure_failover.core.flight` for what they lead to.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeAlias, TypeVar
+
+import attrs
+
+from azure_failover.core.health import Ticket
+from azure_failover.core.ledger import Outcome, Phase
+from azure_failover.core.verdict import Fault
+
+R = TypeVar("R")
+
+
+@attrs.define(eq=False)
+class Attempt:
+    """One try at one endpoint, and what became of it so far."""
+
+    index: int
+    ticket: Ticket
+    started: float
+    ended: float | None = None
+    outcome: Outcome = "pending"
+    phase: Phase | None = None
+    status: int | None = None
+    error: str | None = None
+    is_settled: bool = False
+    """Whether content came, and so the ticket was given back before the body's end."""
+
+
+# --- what the driver is told to do ---------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class Send:
+    """Send the request to the attempt's endpoint, and tell how that went.
+
+    ``time_left`` is how many seconds the deadline leaves; None without a deadline.
+    """
+
+    attempt: Attempt
+    time_left: float | None
+
+
+@attrs.define(eq=False)
+class Discard(Generic[R]):
+    """Close this response, then ask ``Flight.proceed``."""
+
+    response: R
+
+
+@attrs.define(eq=False)
+class Wait:
+    """Sleep so many seconds, then tell :class:`Woke`."""
+
+    seconds: float
+
+
+@attrs.define(eq=False)
+class Deliver(Generic[R]):
+    """Hand this response to the caller; the journey is over.
+
+    ``is_open`` is True if the body is still to come and decides what the endpoint is worth:
+    ``Flight.content_came``, ``Flight.body_broke`` or ``Flight.body_abandoned``.
+    """
+
+    response: R
+    attempt: Attempt
+    is_open: bool
+
+
+@attrs.define(eq=False)
+class GiveUp:
+    """Raise this error, or a timeout if there is none; the journey is over."""
+
+    error: Exception | None
+
+
+Command: TypeAlias = Send | Discard[R] | Wait | Deliver[R] | GiveUp
+
+
+# --- what the driver tells -----------------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class Answered(Generic[R]):
+    """An HTTP answer came.
+
+    Attributes:
+        attempt: The attempt that it answers.
+        response: The response; handed back with :class:`Deliver` or :class:`Discard`.
+        status: The HTTP status.
+        is_complete: Whether the body has been read to its end.
+        retry_after: The answer's hint when to come again, in seconds.
+        hides_throttle: Whether it is an event stream with a ``Retry-After``.
+        body: The body of an error answer, if it was read.
+    """
+
+    attempt: Attempt
+    response: R
+    status: int
+    is_complete: bool
+    retry_after: float | None = None
+    hides_throttle: bool = False
+    body: bytes = b""
+
+
+@attrs.define(eq=False)
+class Failed:
+    """The attempt ended without a usable answer."""
+
+    attempt: Attempt
+    error: Exception
+    fault: Fault
+    phase: Phase
+
+
+@attrs.define(eq=False)
+class Woke:
+    """The wait is over."""
+
+
+Report: TypeAlias = Answered[R] | Failed | Woke
