@@ -9,7 +9,7 @@ threads and tasks and both HTTP families.
 
 from __future__ import annotations
 
-from typing import Final, Generic
+from typing import Final, Generic, assert_never
 
 from azure_failover.core.events import Event
 from azure_failover.core.fleet import Choice, Fleet, Reach
@@ -141,6 +141,8 @@ class Flight(Generic[R]):
                 return self._failed(report, now)
             case Woke():
                 return self.proceed(now)
+            case _:
+                assert_never(report)
 
     def _answered(self, report: Answered[R], now: float) -> Command[R]:
         attempt = report.attempt
@@ -262,6 +264,8 @@ class Flight(Generic[R]):
                 return Move.SAME_ONCE if may_wait else Move.STAY
             case Move.STAY | Move.NEXT | Move.SAME_ONCE:
                 return move
+            case _:
+                assert_never(move)
 
     def _may_wait(self, hint: float | None, now: float) -> bool:
         """Tell whether a throttled request may wait for its endpoint, and take the wait."""

@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from enum import Enum
 from heapq import heappop, heappush
 from math import inf
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 import attrs
 
@@ -147,6 +147,8 @@ class Health:
                 return now >= self.failed_until
             case State.PROBING:
                 return now >= self._lease_until
+            case _:
+                assert_never(self.state)
 
     def start(self, now: float) -> Ticket:
         """Begin an attempt; the first after a pause, or after a lost probe, is the probe.

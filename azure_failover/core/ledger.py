@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, Literal, final
+from typing import Final, Literal, assert_never, final
 
 import attrs
 
@@ -64,6 +64,8 @@ class Entry:
                 what = f"{self.error}{where}"
             case "cancelled" | "pending":
                 what = self.outcome
+            case _:
+                assert_never(self.outcome)
         return f"{self.endpoint}: {what}" + (
             "" if self.elapsed is None else f" after {self.elapsed:.2f} s"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, assert_never
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 import attrs
@@ -79,6 +79,8 @@ class Route:
                 return _joined(f"{prefix}/openai/v1{self.rest}", _query(self.query, None))
             case Form.OTHER:
                 return _joined(f"{prefix}{self.rest}", _query(self.query, None))
+            case _:
+                assert_never(self.form)
         return _joined(path, _query(self.query, api_version))
 
 

@@ -195,7 +195,4 @@ def retry_after(milliseconds: str | None, value: str | None, *, wall: float) -> 
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)
-    try:
-        return max(0.0, date.timestamp() - wall)
-    except (OverflowError, OSError):
-        return None
+    return max(0.0, date.timestamp() - wall)

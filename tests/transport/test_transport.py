@@ -31,6 +31,15 @@ CONFIG = {
 }
 
 
+def one_after_the_other(answers: list[Any]) -> Status:
+    """Give the next answer of a script, or raise it."""
+    answer = answers.pop(0)
+    if isinstance(answer, Exception):
+        raise answer
+    assert isinstance(answer, Status)
+    return answer
+
+
 def test_one_transport_serves_threads_and_tasks(fleet: Fleet) -> None:
     """The same object is mounted under a sync and an async client, and shares what it knows."""
     fleet["eastus"].fault = faults.Status(503)
@@ -311,6 +320,35 @@ def test_what_is_none_of_our_business_is_raised_as_it_is(world: World) -> None:
         with pytest.raises(RuntimeError, match="a bug"):
             session.post("https://a.example" + CHAT, json={})
         assert session.transport.status().failed_endpoints == ()
+
+
+def test_a_probe_that_ends_in_a_bug_frees_its_place(world: World) -> None:
+    """A probe is released whatever is raised; the next request probes again."""
+    clock = Clock()
+    answers: list[Any] = [Status(503), Status(200), RuntimeError("a bug"), Status(200)]
+
+    inner = scripted(world.family, lambda _: one_after_the_other(answers))
+    with world.session(CONFIG, transport=inner, runtime=clock.runtime()) as session:
+        session.post("https://a.example" + CHAT, json={})
+        clock.now += 5
+        with pytest.raises(RuntimeError, match="a bug"):
+            session.post("https://a.example" + CHAT, json={})
+        assert session.transport.status().endpoints[0].state == "failed"
+        response = session.post("https://a.example" + CHAT, json={})
+    assert response.headers["x-failover-endpoint"] == "a"
+
+
+def test_a_bug_in_the_usual_request_gives_its_ticket_back(world: World) -> None:
+    """Neutral: a start that came to nothing cannot vouch for the endpoint later."""
+    answers: list[Any] = [Status(200), RuntimeError("a bug"), Status(503), Status(200)]
+
+    inner = scripted(world.family, lambda _: one_after_the_other(answers))
+    with world.session(CONFIG, transport=inner) as session:
+        session.post("https://a.example" + CHAT, json={})
+        with pytest.raises(RuntimeError, match="a bug"):
+            session.post("https://a.example" + CHAT, json={})
+        session.post("https://a.example" + CHAT, json={})
+        assert session.transport.status().failed_endpoints == ("https://a.example",)
 
 
 def test_an_os_error_from_below_is_a_connection_error_of_the_family(world: World) -> None:
