@@ -152,8 +152,11 @@ def test_a_rate_limit_tells_when_to_come_again(client: Client, fleet: Fleet) -> 
     fleet["eastus"].fault = faults.Status(429, headers={"retry-after": "7"})
     with pytest.raises(RateLimitError) as caught:
         client.chat("Hello")
-    assert caught.value.retry_after == 7
-    assert (caught.value.status, caught.value.code) == (429, "429")
+    restored = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    for error in (caught.value, restored):
+        assert error.retry_after == 7
+        assert (error.status, error.code) == (429, "429")
+        assert "exceeded token rate limit" in str(error)
 
 
 def test_an_unknown_deployment_is_named_as_such(client: Client) -> None:

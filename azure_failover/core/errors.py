@@ -16,6 +16,18 @@ from azure_failover.core.ledger import Ledger
 class AzureFailoverError(Exception):
     """The root of all errors of this package."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[AzureFailoverError], args: tuple[object, ...], values: dict[str, object]
+) -> AzureFailoverError:
+    """Make a pickled error again, whatever its constructor takes."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(values)
+    return error
+
 
 @attrs.frozen
 class Problem:
@@ -44,13 +56,6 @@ class ConfigError(AzureFailoverError, ValueError):
         count = f"{len(self.problems)} problem" + ("" if len(self.problems) == 1 else "s")
         lines = "".join(f"\n  {problem}" for problem in self.problems)
         super().__init__(f"{count} in {source}:{lines}")
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_config_error, (self.problems, self.source)
-
-
-def _rebuild_config_error(problems: tuple[Problem, ...], source: str) -> ConfigError:
-    return ConfigError(problems, source=source)
 
 
 class RequestError(AzureFailoverError):
@@ -88,9 +93,6 @@ class AllEndpointsFailed(RequestError):  # noqa: N818  (the documented name)
         count = len({entry.index for entry in ledger.attempts})
         lines = "".join(f"\n  {line}" for line in str(ledger).splitlines())
         super().__init__(f"all {count} endpoints failed:{lines}", ledger=ledger)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return AllEndpointsFailed, (self.ledger,)
 
 
 class StatusError(RequestError):
