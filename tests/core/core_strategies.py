@@ -1,0 +1,138 @@
+"""Hypothesis strategies and small builders that the tests of ``core`` share."""
+
+from __future__ import annotations
+
+import string
+from typing import Any
+
+from hypothesis import strategies as st
+
+from azure_failover.core.config import Config
+
+Data = dict[str, Any]
+
+LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+HOSTS = st.tuples(
+    LABEL,
+    st.sampled_from((".openai.azure.com", ".services.ai.azure.com", ".azure-api.net", "")),
+).map("".join)
+SEGMENTS = st.one_of(
+    st.sampled_from(("openai", "v1", "deployments", "chat", "gw", "a%2Fb", "api")),
+    st.text(string.ascii_letters + string.digits + "-_~", min_size=1, max_size=6),
+)
+"""Path segments as a gateway may have them, those of the API's own paths among them."""
+
+PATHS = st.lists(SEGMENTS, max_size=4).map(lambda parts: "".join(f"/{part}" for part in parts))
+
+NAMES = st.text(
+    st.characters(min_codepoint=0x20, max_codepoint=0x2FFF, categories=("L", "N", "P", "S")),
+    min_size=1,
+    max_size=12,
+).filter(lambda name: name == name.strip() and name.isprintable())
+"""Deployment names: anything printable, ``/`` and ``%`` included."""
+
+DEPLOYMENTS = st.one_of(
+    st.sampled_from(
+        (
+            "gpt-4.1-mini",
+            "chat",
+            "openai",
+            "deployments",
+            "v1",
+            "a/b",
+            "50%",
+            "%2F",
+            "größe",
+            "日本",
+        )
+    ),
+    NAMES,
+)
+
+KEYS = st.text(string.ascii_letters + string.digits, min_size=12, max_size=24).map(
+    lambda rest: f"K3Y{rest}"
+)
+"""Keys that no other text holds by chance."""
+
+VERSIONS = st.sampled_from(("2024-10-21", "2025-04-01-preview", "preview"))
+TIMEOUTS = st.floats(min_value=0.001, max_value=1e6) | st.integers(min_value=1, max_value=900)
+
+OWN_FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "api_key": KEYS,
+    "deployment_name": DEPLOYMENTS,
+    "api_version": VERSIONS,
+    "timeout": TIMEOUTS,
+    "allow_insecure": st.booleans(),
+}
+"""What a backup inherits if it does not say it."""
+
+
+@st.composite
+def addresses(draw: st.DrawFn) -> str:
+    """Draw distinct-looking, valid endpoint addresses as users write them."""
+    host, port = draw(HOSTS), draw(st.none() | st.integers(1, 65535))
+    prefix = draw(st.sampled_from(("", "/gw", "/team/openai/x", "/a%2Fb")))
+    end = draw(st.sampled_from(("", "/", "/openai", "/openai/", "/openai/v1", "/openai/v1/")))
+    return f"https://{host}{'' if port is None else f':{port}'}{prefix}{end}"
+
+
+@st.composite
+def config_dicts(draw: st.DrawFn, *, max_backups: int = 3) -> Data:
+    """Draw valid configurations in the dict form, any field of a backup given or left out."""
+    count = draw(st.integers(0, max_backups))
+    domains = [f"{draw(LABEL)}.r{index}.openai.azure.com" for index in range(count + 1)]
+    data: Data = {
+        "endpoint": f"https://{domains[0]}{draw(st.sampled_from(('', '/', '/openai', '/gw')))}",
+        "api_key": draw(KEYS),
+        "deployment_name": draw(DEPLOYMENTS),
+    }
+    for field in ("api_version", "timeout", "allow_insecure"):
+        if draw(st.booleans()):
+            data[field] = draw(OWN_FIELDS[field])
+    backups: list[Data] = []
+    for domain in domains[1:]:
+        backup = draw(st.fixed_dictionaries({}, optional=OWN_FIELDS))
+        if draw(st.booleans()):
+            other = draw(NAMES)
+            backup["deployments"] = {} if other == data["deployment_name"] else {other: "there"}
+        backups.append({"endpoint": f"https://{domain}", **backup})
+    if draw(st.booleans()):
+        data["name"] = draw(LABEL)
+    says_backups = draw(st.booleans())
+    if backups or says_backups:
+        data["backups"] = backups
+    if draw(st.booleans()):
+        data["policy"] = draw(POLICIES)
+    return data
+
+
+POLICIES: st.SearchStrategy[Data] = st.fixed_dictionaries(
+    {},
+    optional={
+        "failback": st.sampled_from(("auto", "never")),
+        "on_throttle": st.sampled_from(("return", "failover", "wait")),
+        "on_misconfigured": st.sampled_from(("return", "failover")),
+        "deadline": st.none() | TIMEOUTS,
+        "connect_timeout": TIMEOUTS,
+        "pause": st.floats(0.001, 100.0),
+        "max_pause": st.floats(100.0, 1000.0),
+        "probe_lease": TIMEOUTS,
+    },
+)
+
+
+def plain_config(count: int = 3, **policy: object) -> Config:
+    """Give a configuration of ``count`` endpoints called ``r0``, ``r1`` and so on."""
+    return Config.from_dict(
+        {
+            "endpoint": "https://r0.example",
+            "api_key": "key-0",
+            "deployment_name": "gpt",
+            "backups": [
+                {"endpoint": f"https://r{index}.example", "api_key": f"key-{index}"}
+                for index in range(1, count)
+            ],
+            "policy": policy,
+        },
+        env={},
+    )

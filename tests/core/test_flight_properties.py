@@ -1,0 +1,339 @@
+"""The promises, for any fleet in any health and endpoints that do anything."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+from hypothesis import given, settings, strategies as st
+from scripted_flight import Answer, Clock, Outcome, Response, Trip, Trouble, WatchedFleet, fly
+
+from azure_failover.core.fleet import Reach
+from azure_failover.core.health import Ticket
+from azure_failover.core.verdict import Effect, Fault
+
+NOW = 1000.0
+MOVING_FAULTS = {
+    Fault.CONNECT,
+    Fault.CONNECT_TIMEOUT,
+    Fault.WRITE_TIMEOUT,
+    Fault.READ_TIMEOUT,
+    Fault.BROKEN,
+}
+MISSING = b'{"error": {"code": "DeploymentNotFound", "message": "m"}}'
+
+
+class Before(Enum):
+    """What is known of an endpoint before the request."""
+
+    HEALTHY = "healthy"
+    FAILED = "failed"
+    TO_BE_PROBED = "to be probed"
+    BEING_PROBED = "being probed"
+    THROTTLED = "throttled"
+
+
+ANSWERS = st.builds(
+    Answer,
+    status=st.sampled_from((200, 201, 400, 401, 403, 404, 408, 422, 429, 500, 502, 503, 504)),
+    is_complete=st.booleans(),
+    retry_after=st.none() | st.just(3.0),
+    body=st.sampled_from((b"", MISSING, b"<html>")),
+) | st.just(Answer(retry_after=3.0, hides_throttle=True, is_complete=False))
+OUTCOMES: st.SearchStrategy[Outcome] = ANSWERS | st.sampled_from(Fault).map(Trouble)
+
+
+@attrs.frozen
+class Scene:
+    """A fleet's health and what its endpoints will do, at the first and at a second try."""
+
+    before: tuple[Before, ...]
+    first: tuple[Outcome, ...]
+    second: tuple[Outcome, ...]
+    on_throttle: str
+    on_misconfigured: str
+    reach: Reach
+
+    def fleet(self) -> WatchedFleet:
+        fleet = WatchedFleet(
+            len(self.before),
+            pause=100.0,
+            on_throttle=self.on_throttle,
+            on_misconfigured=self.on_misconfigured,
+        )
+        for index, before in enumerate(self.before):
+            if before in (Before.TO_BE_PROBED, Before.BEING_PROBED):
+                fleet.note(index, fleet.again(index, 0.0), Effect.FAILURE, 0.0)
+            if before is Before.FAILED:
+                fleet.note(index, fleet.again(index, NOW), Effect.FAILURE, NOW)
+            if before is Before.BEING_PROBED:
+                assert fleet.again(index, NOW).is_probe
+            if before is Before.THROTTLED:
+                ticket = fleet.again(index, NOW)
+                fleet.note(index, ticket, Effect.THROTTLED, NOW, retry_after=50.0)
+        fleet.forget()
+        return fleet
+
+    def outcome(self, index: int, tries: int) -> Outcome:
+        return (self.first, self.second)[min(tries, 1)][index]
+
+    def is_open(self, index: int) -> bool:
+        before = self.before[index]
+        if before is Before.THROTTLED:
+            return self.on_throttle != "failover"
+        return before in (Before.HEALTHY, Before.TO_BE_PROBED)
+
+    def in_use(self) -> int:
+        """Name the endpoint that a request uses which may not move."""
+        known_good = (
+            index
+            for index, before in enumerate(self.before)
+            if before is Before.HEALTHY
+            or (before is Before.THROTTLED and self.on_throttle != "failover")
+        )
+        return next(known_good, 0)
+
+    def fly(self) -> tuple[WatchedFleet, Trip]:
+        fleet = self.fleet()
+        return fleet, fly(fleet, self.outcome, Clock(NOW), reach=self.reach)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    count = draw(st.integers(1, 4))
+
+    def each(strategy: st.SearchStrategy[Outcome]) -> tuple[Outcome, ...]:
+        return tuple(draw(st.lists(strategy, min_size=count, max_size=count)))
+
+    return Scene(
+        tuple(draw(st.lists(st.sampled_from(Before), min_size=count, max_size=count))),
+        each(OUTCOMES),
+        each(OUTCOMES),
+        draw(st.sampled_from(("return", "failover", "wait"))),
+        draw(st.sampled_from(("return", "failover"))),
+        draw(st.sampled_from((Reach.FLEET, Reach.FLEET, Reach.CURRENT))),
+    )
+
+
+@attrs.define
+class Expectation:
+    """What the design says of a scene: who is asked, in which order, and who has the last word."""
+
+    sent: list[int] = attrs.field(factory=list[int])
+    ledger: list[tuple[int, str]] = attrs.field(factory=list[tuple[int, str]])
+    is_exhausted: bool = False
+    stale: int = 0
+    waited: int = 0
+
+    def next_step(self, scene: Scene, outcome: Outcome) -> str:
+        """Read the design's outcome table: ``stay``, ``next`` or ``again``."""
+        if isinstance(outcome, Trouble):
+            if outcome.fault is Fault.STALE:
+                self.stale += 1
+                return "again" if self.stale == 1 else "next"
+            return "next" if outcome.fault in MOVING_FAULTS else "stay"
+        if outcome.hides_throttle or outcome.status == 429:
+            if scene.on_throttle == "wait" and outcome.retry_after is not None:
+                self.waited += 1
+                return "again" if self.waited == 1 else "stay"
+            return "next" if scene.on_throttle == "failover" else "stay"
+        is_missing = outcome.status in (400, 404) and outcome.body == MISSING
+        if outcome.status in (401, 403) or is_missing:
+            return "next" if scene.on_misconfigured == "failover" else "stay"
+        return "next" if outcome.status in (500, 502, 503, 504) else "stay"
+
+
+def expected(scene: Scene) -> Expectation:
+    found = Expectation()
+    count = len(scene.before)
+    skipped: set[int] = set()
+    while True:
+        untried = [index for index in range(count) if index not in found.sent]
+        if scene.reach is Reach.CURRENT:
+            untried = [] if found.sent else [scene.in_use()]
+        if not untried:
+            found.is_exhausted = True
+            return found
+        index = next((one for one in untried if scene.is_open(one)), untried[0])
+        if scene.reach is Reach.FLEET:
+            is_forced = not any(scene.is_open(one) for one in untried)
+            passed = [one for one in untried if is_forced or one < index]
+            found.ledger += [(one, "skipped") for one in passed if one not in skipped]
+            skipped |= {*passed}
+        step, tries = "again", 0
+        while step == "again":
+            outcome = scene.outcome(index, tries)
+            step, tries = found.next_step(scene, outcome), tries + 1
+            found.sent.append(index)
+            found.ledger.append((index, "failed" if isinstance(outcome, Trouble) else "answered"))
+        if step == "stay":
+            return found
+
+
+LAWS = settings(max_examples=250, deadline=None)
+
+
+@LAWS
+@given(scenes())
+def test_endpoints_are_tried_in_order_each_at_most_once(scene: Scene) -> None:
+    """Promises 1, 2 and 3: the order, the triggers, and that a guess never withholds one."""
+    _, trip = scene.fly()
+    assert trip.sent == expected(scene).sent
+
+
+@LAWS
+@given(scenes())
+def test_the_last_one_asked_has_the_last_word(scene: Scene) -> None:
+    """Promise 1: the caller gets the first good answer, or the last bad one."""
+    _, trip = scene.fly()
+    last = trip.flight.ledger().entries[-1]
+    assert (last.index, last.outcome) == expected(scene).ledger[-1]
+    if last.outcome == "answered":
+        assert trip.delivered is not None
+        assert trip.delivered.response is trip.answers[-1]
+        assert trip.error is None
+        assert trip.ledger.endpoint == last.endpoint
+    else:
+        assert trip.delivered is None
+        assert trip.error is trip.errors[-1]
+        assert trip.ledger.endpoint is None
+
+
+@LAWS
+@given(scenes())
+def test_the_ledger_lists_every_attempt_and_every_skip(scene: Scene) -> None:
+    """Promise 10: each endpoint tried or passed over, in order, and nothing left open."""
+    _, trip = scene.fly()
+    wanted, ledger = expected(scene), trip.ledger
+    assert [(entry.index, entry.outcome) for entry in ledger.entries] == wanted.ledger
+    assert [entry.index for entry in ledger.attempts] == trip.sent
+    assert trip.flight.attempts == len(trip.sent)
+    for entry in ledger.entries:
+        assert entry.endpoint == f"r{entry.index}"
+        assert (entry.elapsed is None) == (entry.outcome == "skipped")
+        assert entry.error or entry.outcome == "answered"
+        assert (entry.status is not None) == (entry.outcome == "answered")
+        assert (entry.phase is not None) == (entry.outcome == "failed")
+
+
+@LAWS
+@given(scenes())
+def test_exhausted_means_that_all_were_tried_and_failed(scene: Scene) -> None:
+    """Promise 10: a flight is exhausted only if no endpoint was left to try."""
+    _, trip = scene.fly()
+    assert trip.ledger.is_exhausted == expected(scene).is_exhausted
+    if trip.ledger.is_exhausted and scene.reach is Reach.FLEET:
+        assert {*trip.sent} == {*range(len(scene.before))}
+
+
+@LAWS
+@given(scenes())
+def test_every_response_is_delivered_or_discarded_once(scene: Scene) -> None:
+    """Promise 12: of all answers one is delivered at most, and the others are closed once."""
+    _, trip = scene.fly()
+    kept: list[Response] = [] if trip.delivered is None else [trip.delivered.response]
+    settled = [id(response) for response in [*trip.discarded, *kept]]
+    assert sorted(settled) == sorted(id(response) for response in trip.answers)
+
+
+def ids(tickets: list[Ticket]) -> list[int]:
+    return sorted(id(ticket) for ticket in tickets)
+
+
+@LAWS
+@given(scenes(), st.sampled_from(("came", "abandoned", "broke", "came, broke")))
+def test_every_ticket_is_given_back_once(scene: Scene, ending: str) -> None:
+    """Promise 4: no attempt is left for ever under way, or counted twice."""
+    fleet, trip = scene.fly()
+    if trip.delivered is not None and trip.delivered.is_open:
+        attempt, now = trip.delivered.attempt, trip.clock.now
+        assert len(fleet.returned) == len(fleet.given) - 1
+        if "came" in ending:
+            trip.flight.content_came(attempt, now)
+        if "broke" in ending:
+            trip.flight.body_broke(attempt, Fault.BROKEN, ValueError("cut"), now)
+        if ending == "abandoned":
+            trip.flight.body_abandoned(attempt, now)
+    assert ids(fleet.returned) == ids(fleet.given)
+    trip.flight.cancelled(trip.clock.now)
+    assert ids(fleet.returned) == ids(fleet.given)
+
+
+@LAWS
+@given(scenes())
+def test_only_a_success_that_still_has_to_come_is_delivered_open(scene: Scene) -> None:
+    """Success is recorded at the complete body, never at headers alone."""
+    _, trip = scene.fly()
+    if trip.delivered is not None:
+        index = trip.delivered.response.index
+        outcome = scene.outcome(index, trip.sent.count(index) - 1)
+        assert isinstance(outcome, Answer)
+        is_good = outcome.status < 400 and not outcome.hides_throttle
+        assert trip.delivered.is_open == (is_good and not outcome.is_complete)
+
+
+# Deadlines.
+
+
+@LAWS
+@given(
+    outcomes=st.lists(
+        st.builds(
+            Answer,
+            status=st.sampled_from((200, 429, 503)),
+            retry_after=st.none() | st.floats(0.0, 3.0),
+            seconds=st.floats(0.0, 2.0),
+        )
+        | st.builds(Trouble, st.sampled_from(Fault), seconds=st.floats(0.0, 2.0)),
+        min_size=1,
+        max_size=4,
+    ),
+    deadline=st.floats(0.0, 4.0),
+    policy=st.sampled_from(("return", "failover", "wait")),
+    closing=st.floats(0.0, 1.0) | st.just(0.0),
+    oversleep=st.floats(0.0, 0.1) | st.just(0.0),
+)
+def test_nothing_starts_after_the_deadline(
+    *, outcomes: list[Outcome], deadline: float, policy: str, closing: float, oversleep: float
+) -> None:
+    """Promise 9: every attempt starts before the deadline, and knows how much of it is left."""
+    fleet = WatchedFleet(len(outcomes), on_throttle=policy)
+    trip = fly(
+        fleet,
+        lambda index, _: outcomes[index],
+        Clock(NOW),
+        deadline=deadline,
+        closing=closing,
+        oversleep=oversleep,
+    )
+    for start, left in zip(trip.starts, trip.limits, strict=True):
+        assert start < NOW + deadline
+        assert left is not None
+        assert left == (NOW + deadline) - start > 0
+    ledger = trip.ledger
+    assert ids(fleet.returned) == ids(fleet.given)
+    assert [entry.index for entry in ledger.attempts] == trip.sent
+    assert trip.flight.attempts == len(trip.sent)
+    assert not any(entry.outcome == "pending" for entry in ledger.entries)
+    if ledger.is_exhausted:
+        assert {*trip.sent} == {*range(len(outcomes))}
+
+
+@LAWS
+@given(
+    st.lists(st.sampled_from(sorted(MOVING_FAULTS, key=str)), min_size=2, max_size=4),
+    st.floats(0.1, 1.0),
+)
+def test_a_flight_that_the_deadline_ends_is_not_exhausted(
+    faults: list[Fault], seconds: float
+) -> None:
+    """Promise 10: endpoints that the deadline kept from being tried are not called failed."""
+    trip = fly(
+        WatchedFleet(len(faults)),
+        lambda index, _: Trouble(faults[index], seconds),
+        Clock(NOW),
+        deadline=seconds / 2,
+    )
+    assert trip.sent == [0]
+    assert not trip.ledger.is_exhausted
+    assert trip.error is trip.errors[0]
