@@ -9,7 +9,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    Required,
+    TypedDict,
+    Unpack,
+    get_args,
+    get_origin,
+)
 
 import attrs
 
@@ -66,7 +76,19 @@ def normal_url(value: str) -> str:
     return value if isinstance(parsed, BaseUrlProblem) else str(parsed)
 
 
-@attrs.frozen(kw_only=True)
+class EndpointFields(TypedDict, total=False):
+    """The arguments of :class:`Endpoint` besides its key."""
+
+    endpoint: Required[str]
+    deployment_name: Required[str]
+    api_version: str | None
+    timeout: float
+    name: str
+    deployments: Mapping[str, str]
+    allow_insecure: bool
+
+
+@attrs.frozen(kw_only=True, init=False)
 class Endpoint:
     """One Azure resource as we reach it.
 
@@ -86,13 +108,23 @@ class Endpoint:
     """
 
     endpoint: str = attrs.field(converter=normal_url)
-    api_key: Secret = attrs.field(converter=Secret)
+    api_key: Secret
     deployment_name: str
     api_version: str | None = None
     timeout: float = 60.0
     name: str = ""
     deployments: Mapping[str, str] = attrs.field(factory=dict[str, str], hash=False)
     allow_insecure: bool = False
+
+    if TYPE_CHECKING:
+
+        def __attrs_init__(self, *, api_key: Secret, **fields: Unpack[EndpointFields]) -> None: ...
+
+    def __init__(self, *, api_key: str | Secret, **fields: Unpack[EndpointFields]) -> None:
+        # Forgotten here, so that no frame of a traceback holds the plain key.
+        secret = Secret(api_key)
+        del api_key
+        self.__attrs_init__(api_key=secret, **fields)
 
     def __attrs_post_init__(self) -> None:
         _raise_flaws(endpoint_flaws(values_of(self)), f"Endpoint {self.name!r}".rstrip(" '"))

@@ -6,9 +6,9 @@ holds a plain key ends up in a traceback.
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,6 +28,8 @@ from azure_failover.core._structure import as_mapping, kind_of, structured
 from azure_failover.core.credentials import Secret
 from azure_failover.core.errors import ConfigError, Problem
 
+logger = logging.getLogger("azure_failover")  # a warning that never raises, unlike warnings.warn
+
 PRIMARY_VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "api_key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_API_KEY"),
     "endpoint": ("AZURE_OPENAI_ENDPOINT",),
@@ -38,6 +40,9 @@ PRIMARY_VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
 
 BACKUP_PREFIX: Final = "AZURE_OPENAI_BACKUP_"
 """Backups are ``AZURE_OPENAI_BACKUP_<number>_<suffix>``, in the order of their numbers."""
+
+_FIRST_SUFFIXES: Final = frozenset({"KEY", "DEPLOYMENT"})
+"""The suffixes that win over their aliases, as the primary's variables do."""
 
 BACKUP_SUFFIXES: Final[Mapping[str, str]] = {
     "KEY": "api_key",
@@ -68,11 +73,7 @@ def _take_max_retries(given: Mapping[Any, Any], path: str, problems: list[Proble
             Problem(f"{path}max_retries", "is not a whole number", remedy("max_retries"))
         )
     elif value:
-        warnings.warn(
-            f"{path}max_retries has no effect: each endpoint is tried once per request",
-            UserWarning,
-            stacklevel=2,
-        )
+        logger.warning("%smax_retries has no effect: each endpoint is tried once per request", path)
 
 
 def from_dict(
@@ -105,7 +106,7 @@ def _primary(
 ) -> dict[str, Any]:
     values = structured(Endpoint, given, "", problems, extra=(*_TOP_LEVEL, "max_retries"))
     _take_max_retries(given, "", problems)
-    variables = _variables(env, PRIMARY_VARIABLES.keys() - given.keys())
+    variables = _variables(env, [field for field in PRIMARY_VARIABLES if field not in given])
     for field, name in variables.items():
         if env[name]:
             values[field] = Secret(env[name]) if field == "api_key" else env[name]
@@ -184,8 +185,9 @@ def _policy(given: object, problems: list[Problem]) -> Policy:
 
 def from_toml(path: str | os.PathLike[str], env: Mapping[str, str]) -> Parts | ConfigError:
     name = os.fspath(path)
-    is_text = any(mark in name for mark in '\n={"')  # a file's text in place of its path
-    source = "the configuration file" + ("" if is_text else f" {name}")
+    # What is no TOML file by its name may be anything, even a key: it is not quoted.
+    is_named = name.lower().endswith(".toml") and not any(mark in name for mark in '\n={"')
+    source = "the configuration file" + (f" {name}" if is_named else "")
     if name.lower().startswith(("http://", "https://")):
         advice = "give the path of a TOML file, or a dict with endpoint, api_key, deployment_name"
         return ConfigError([Problem("config", "is a URL, not a path", advice)])
@@ -218,9 +220,10 @@ def from_env(env: Mapping[str, str]) -> Parts | ConfigError:
         elif not env[name]:
             problems.append(_empty(name))
         else:
-            field = BACKUP_SUFFIXES[suffix]
-            tables.setdefault(int(number), {})[field] = env[name]
-            variables[int(number), field] = name
+            place = (int(number), BACKUP_SUFFIXES[suffix])
+            if place not in variables or suffix in _FIRST_SUFFIXES:
+                tables.setdefault(place[0], {})[place[1]] = env[name]
+                variables[place] = name
     numbers = sorted(tables)
     read = from_dict(
         {"backups": [tables[number] for number in numbers]}, env, source="the environment"

@@ -43,7 +43,8 @@ def _named(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
             number += 1
             name = f"{endpoint.base.label}-{number}"
         taken.add(name)
-        named.append(endpoint if endpoint.name else attrs.evolve(endpoint, name=name))
+        fields = {**values_of(endpoint), "name": name}
+        named.append(endpoint if endpoint.name else Endpoint(**fields))
     return tuple(named)
 
 

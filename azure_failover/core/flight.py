@@ -55,6 +55,8 @@ __all__ = [
     "Woke",
 ]
 
+_LONGEST_CODE: Final = 80
+"""Characters of an error code that a ledger quotes; what is longer is no code."""
 _DEADLINE_SLACK: Final = 0.005
 """A timeout that we clamped to the deadline may fire so many seconds early."""
 _TIMEOUTS: Final = frozenset(
@@ -153,7 +155,9 @@ class Flight(Generic[R]):
         is_open = False
         if report.status >= 400 or report.hides_throttle:  # noqa: PLR2004
             code, _ = error_facts(report.body)
-            attempt.error = None if code == str(report.status) else code
+            attempt.error = None
+            if code is not None and code != str(report.status):
+                attempt.error = self._fleet.config.redact(code)[:_LONGEST_CODE]
             if report.hides_throttle:
                 attempt.error = "throttled in the stream"
             self._note(attempt, verdict, now, report.retry_after)

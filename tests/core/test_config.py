@@ -540,13 +540,17 @@ def test_an_address_is_kept_in_its_normal_form_and_gives_a_name(
     assert config.primary.base.origin + config.primary.base.path == normal
 
 
-def test_max_retries_of_the_former_system_is_accepted_with_a_warning() -> None:
+def test_max_retries_of_the_former_system_is_accepted_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A configuration of the former system works on, and says what no longer has an effect."""
-    with pytest.warns(UserWarning, match="max_retries has no effect"):
-        Config.from_dict({**VALID, "max_retries": 3}, env={})
-    with pytest.warns(UserWarning, match=r"backups\[0\].max_retries has no effect"):
-        Config.from_dict(backed(max_retries=1), env={})
+    Config.from_dict({**VALID, "max_retries": 3}, env={})
+    Config.from_dict(backed(max_retries=1), env={})
     assert Config.from_dict({**VALID, "max_retries": 0}, env={}) == Config.from_dict(VALID, env={})
+    assert [record.getMessage() for record in caplog.records] == [
+        "max_retries has no effect: each endpoint is tried once per request",
+        "backups[0].max_retries has no effect: each endpoint is tried once per request",
+    ]
 
 
 def test_a_policy_may_be_a_finished_object() -> None:
@@ -568,7 +572,8 @@ def test_a_finished_configuration_is_taken_as_it_is() -> None:
 
 
 def endpoint(**changes: Any) -> Endpoint:
-    return Endpoint(**{**VALID, **changes})
+    fields: dict[str, Any] = {**VALID, **changes}
+    return Endpoint(**fields)
 
 
 def test_finished_endpoints_make_a_configuration() -> None:

@@ -294,3 +294,20 @@ def test_a_transport_shows_no_key() -> None:
     with Client(data) as client:
         shown = f"{transport!r} {client!r} {client.config!r} {client.status()!r}"
     assert KEY not in shown
+
+
+def test_an_endpoint_that_is_refused_leaves_no_key_in_its_frames() -> None:
+    """The constructor forgets the plain key before it checks anything."""
+    with pytest.raises(ConfigError) as caught:
+        made_wrong()
+    assert caught.value.__traceback__ is not None
+    frame = caught.value.__traceback__.tb_next
+    assert frame is not None
+    frame = frame.tb_next
+    while frame is not None:
+        assert "K3Y" not in repr(frame.tb_frame.f_locals)
+        frame = frame.tb_next
+
+
+def made_wrong() -> Endpoint:
+    return Endpoint(endpoint="", deployment_name="", api_key=f"K3Y{1} ")

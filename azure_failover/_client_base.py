@@ -1,0 +1,179 @@
+"""What both clients have in common: everything that does not wait.
+
+Builds URLs, reads answers, and turns failures into this package's errors.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NoReturn, TypeAlias, TypedDict
+from urllib.parse import quote
+
+import httpx
+
+from azure_failover.core.config import DEFAULT_API_VERSION, Config
+from azure_failover.core.errors import (
+    AllEndpointsFailed,
+    ConnectionFailedError,
+    InvalidResponseError,
+    RequestError,
+    RequestTimeoutError,
+    StatusError,
+    error_for_status,
+)
+from azure_failover.core.fleet import EndpointStatus, Status
+from azure_failover.core.ledger import Ledger
+from azure_failover.core.routes import DEPLOYMENT_ROUTES
+from azure_failover.core.verdict import error_facts, retry_after
+from azure_failover.transport._httpx import FailoverTransport
+from azure_failover.transport._labels import ledger_of
+from azure_failover.transport._options import EXTENSION, FailoverOptions
+from azure_failover.transport._runtime import Runtime
+
+Messages: TypeAlias = str | Sequence[Mapping[str, Any]]
+"""Chat messages as Azure takes them, or the text of a single user message."""
+
+
+class TransportOptions(TypedDict, total=False):
+    """The options of :class:`~azure_failover.FailoverTransport` that clients pass on to it."""
+
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
+    verify: ssl.SSLContext | str | bool
+    cert: str | tuple[str, str] | tuple[str, str, str] | None
+    http1: bool
+    http2: bool
+    limits: httpx.Limits | None
+    proxy: httpx.Proxy | httpx.URL | str | None
+    trust_env: bool
+    runtime: Runtime | None
+
+
+class Base:
+    """What both clients have in common: everything that does not wait."""
+
+    def __init__(self, config: Config, options: TransportOptions) -> None:
+        self._transport: Final = FailoverTransport(config, **options)
+        self._wall = (options.get("runtime") or Runtime()).wall
+
+    @property
+    def config(self) -> Config:
+        """The configuration, with everything that was inherited written out."""
+        return self._transport.config
+
+    def status(self) -> Status:
+        """Tell which endpoint is in use, and which failed."""
+        return self._transport.status()
+
+    def current_endpoint(self) -> EndpointStatus:
+        """Tell which endpoint is in use."""
+        return self.status().current
+
+    def reset(self) -> None:
+        """Forget all failures: the next request goes to the primary."""
+        self._transport.reset()
+
+    def __repr__(self) -> str:
+        transport: FailoverTransport | None = getattr(self, "_transport", None)
+        endpoints = () if transport is None else transport.config.endpoints
+        names = ", ".join(endpoint.name for endpoint in endpoints)
+        return f"<{type(self).__name__} {names}>"
+
+    def _prepare(
+        self,
+        operation: str,
+        payload: Mapping[str, Any] | None,
+        deployment: str | None,
+        options: FailoverOptions,
+    ) -> dict[str, Any]:
+        """Build the arguments of ``httpx``'s ``request``."""
+        route = operation.strip("/")
+        if not route or any(part in route for part in ("?", "#", "..", "\\")):
+            raise ValueError(
+                f"operation {operation!r} is no route: write one such as 'chat/completions'"
+            )
+        primary = self.config.primary
+        url = f"{primary.endpoint}/openai"
+        if route in DEPLOYMENT_ROUTES:
+            url += f"/deployments/{quote(deployment or primary.deployment_name, safe='')}"
+        version = primary.api_version or DEFAULT_API_VERSION
+        return {
+            "method": "GET" if payload is None else "POST",
+            "url": f"{url}/{route}?api-version={version}",
+            "json": None if payload is None else dict(payload),
+            "extensions": {EXTENSION: options},
+        }
+
+    def _result(self, response: httpx.Response) -> tuple[dict[str, Any], Ledger]:
+        """Read an answer, or raise the error that it is."""
+        ledger = ledger_of(response)
+        assert ledger is not None
+        body: Any = None
+        with suppress(ValueError, RecursionError):  # no JSON: judged below
+            body = response.json()
+        if response.is_error:
+            self._raise_status(response, body, ledger)
+        answer = _as_object(body)
+        if answer is None:
+            raise InvalidResponseError(
+                f"{ledger.endpoint} answered {response.status_code} with a body that is not a JSON "
+                f"object",
+                ledger=ledger,
+            )
+        return answer, ledger
+
+    def _raise_status(self, response: httpx.Response, body: object, ledger: Ledger) -> NoReturn:
+        status = response.status_code
+        code, message = error_facts(_as_object(body) or response.content)
+        text = ": ".join(part for part in (code if code != str(status) else None, message) if part)
+        error: StatusError = error_for_status(status)(
+            self.config.redact(f"{ledger.endpoint} answered {status}" + (text and f": {text}")),
+            status=status,
+            code=code,
+            body=body,
+            retry_after=retry_after(
+                response.headers.get("retry-after-ms"),
+                response.headers.get("retry-after"),
+                wall=self._wall(),
+            ),
+            ledger=ledger,
+        )
+        _raise(error, ledger)
+
+    def _raise_transport(self, error: httpx.TransportError) -> NoReturn:
+        ledger = ledger_of(error) or Ledger(())
+        kind = (
+            RequestTimeoutError
+            if isinstance(error, httpx.TimeoutException)
+            else ConnectionFailedError
+        )
+        last = ledger.entries[-1] if ledger.entries else None
+        _raise(kind(str(last or error), ledger=ledger), ledger, error)
+
+
+def _raise(error: RequestError, ledger: Ledger, cause: Exception | None = None) -> NoReturn:
+    """Raise an error, behind :class:`AllEndpointsFailed` if there was more than one to blame."""
+    if ledger.is_exhausted and len({entry.index for entry in ledger.attempts}) > 1:
+        error.__cause__ = cause
+        raise AllEndpointsFailed(ledger) from error
+    raise error from cause
+
+
+def _as_object(body: Any) -> dict[str, Any] | None:  # noqa: ANN401
+    found: Any = body
+    return found if isinstance(body, dict) else None
+
+
+def chat_payload(messages: Messages, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the JSON of a chat completion.
+
+    Raises:
+        ValueError: If there are no messages, or a stream is asked for.
+    """
+    if params.get("stream"):
+        raise ValueError("chat() gives a whole answer; leave out stream=True")
+    listed = [{"role": "user", "content": messages}] if isinstance(messages, str) else [*messages]
+    if not listed:
+        raise ValueError("messages is empty: give at least one, or a text")
+    return {**params, "messages": listed}
