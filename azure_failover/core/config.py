@@ -43,7 +43,7 @@ def _named(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
             number += 1
             name = f"{endpoint.base.label}-{number}"
         taken.add(name)
-        fields = {**values_of(endpoint), "name": name}
+        fields: dict[str, Any] = {**values_of(endpoint), "name": name}
         named.append(endpoint if endpoint.name else Endpoint(**fields))
     return tuple(named)
 
