@@ -15,9 +15,9 @@ CODE = ("azure_failover", "tests", "benchmarks", "noxfile.py")
 
 def install(session: nox.Session, *groups: str, editable: bool = False) -> None:
     """Install the package with all extras, and the dependency groups."""
-    session.install("-q", *nox.project.dependency_groups(PYPROJECT, *groups))
     package = ".[httpx2,cli,emulator]"
-    session.install("-q", *(("-e", package) if editable else (package,)))
+    packages = ("-e", package) if editable else (package,)
+    session.install("-q", *packages, *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
 @nox.session
