@@ -2,7 +2,8 @@
 
 Each subject sends the same request (the body and headers of an openai-python chat call) through a
 client over an in-memory transport, so that nothing but Python is measured. Subjects are
-interleaved in one run; CPU time, medians and quartiles. Run ``--quick`` for a smoke test.
+interleaved in one run; CPU time, medians, and how the ratio spreads over the parts of the run.
+Run ``--quick`` for a smoke test.
 
 The *floor* is the least that re-points a request at all: it rewrites URL, host and key from a
 cache, drops the credentials that are not the endpoint's, sends, and tries the next endpoint on
@@ -52,6 +53,8 @@ HEADERS = {
     "api-key": "key-of-the-sdk",
 }
 ANSWER = json.dumps({"id": "x", "choices": [], "padding": "word " * 100}).encode()
+BLOCKS = 8
+"""Into so many parts a run is cut to tell how far its ratio spreads."""
 CONFIG = {
     "api_key": "key-1",
     "endpoint": f"https://{HOSTS[0]}",
@@ -190,7 +193,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few slices, as a smoke test")
     parser.add_argument("--json", metavar="PATH", help="also write the figures to a file")
     options = parser.parse_args()
-    slices, count = (5, 50) if options.quick else (41, 400)
+    slices, count = (16, 20) if options.quick else (400, 40)
     families: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
         ("httpx", httpx, azure_failover.FailoverTransport),
         ("httpx2", httpx2, azure_failover.httpx2.FailoverTransport),
@@ -213,21 +216,25 @@ def main() -> None:
 
 
 def print_row(name: str, results: dict[str, list[float]]) -> None:
-    """Print medians, what the layers add, and the quartiles of the ratio of what they add."""
+    """Print medians, what the layers add, and the least and most ratio of what they add."""
     bare, floor, ours = (results[key] for key in ("bare", "floor", "azure_failover"))
     middle = [statistics.median(values) for values in (bare, floor, ours)]
     added = [middle[1] - middle[0], middle[2] - middle[0]]
-    ratios = [
-        (mine - base) / (least - base)
-        for base, least, mine in zip(bare, floor, ours, strict=True)
-        if least > base
-    ]
-    low, _, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else (0.0, 0.0, 0.0)
+    size = max(1, len(bare) // BLOCKS)
+    blocks = [slice(start, start + size) for start in range(0, size * BLOCKS, size)]
+    ratios = sorted(ratio(bare[block], floor[block], ours[block]) for block in blocks)
     print(
         f"{name:24}"
         + "".join(f"{value:8.1f}" for value in (*middle, *added))
-        + f"{added[1] / added[0]:8.2f} ({low:.2f}-{high:.2f})"
+        + f"{ratio(bare, floor, ours):8.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})"
     )
+
+
+def ratio(bare: list[float], floor: list[float], ours: list[float]) -> float:
+    """Give what ours adds to bare, in units of what the floor adds."""
+    base = statistics.median(bare)
+    least = statistics.median(floor) - base
+    return (statistics.median(ours) - base) / least if least > 0 else float("nan")
 
 
 if __name__ == "__main__":

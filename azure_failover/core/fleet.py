@@ -166,10 +166,14 @@ class Fleet:
             self._begin([health.generation + 1 for health in self._health])
 
     def first(self, now: float) -> Ticket | None:
-        """Start an attempt at the primary if nothing stands against it: the usual case, quickly."""
+        """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
+
+        Returns:
+            None if :meth:`choose` has to look closer.
+        """
         with self._lock:
             health = self._health[0]
-            if health.state is not State.HEALTHY or self._is_gated(health, now):
+            if self._gates_throttled or health.state is not State.HEALTHY:
                 return None
             return health.start(now)
 

@@ -7,6 +7,7 @@ raising. Read :meth:`Driver.send` and :meth:`Driver.asend` side by side: they di
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeGuard, assert_never
@@ -67,6 +68,7 @@ class Driver(Generic[Req, Resp]):
     ) -> None:
         self.fleet = Fleet(config, random=runtime.random)
         self._family = family
+        self._in_memory = family.memory_stream_type
         self._upstream = upstream
         self._runtime = runtime
         self.clock = runtime.clock
@@ -88,15 +90,16 @@ class Driver(Generic[Req, Resp]):
             url = self._foreign(request.url)
             return self._upstream.sync_for(*url).handle_request(request)
         journey.body = request.read()
-        flight, ticket = None, self._first(journey)
+        flight = None
+        ticket = self.fleet.first(journey.started) if journey.is_usual else None
         try:
             if ticket is None:
                 flight = self._flight(journey)
                 command = flight.begin(journey.started)
             else:
                 result = self._attempt(0, journey, None)
-                if self._is_plain(result):
-                    return self._landed(ticket, result, journey.started)
+                if self._landed(result, ticket, journey.started):
+                    return result
                 flight = self._flight(journey)
                 command = self._told(flight, flight.take_off(ticket), result)
             while True:
@@ -129,7 +132,7 @@ class Driver(Generic[Req, Resp]):
         outgoing = self._retargeter.request_for(index, journey, time_left, wire)
         try:
             response = self._upstream.sync_at(index).handle_request(outgoing)
-            if not self._must_read(response):
+            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
             phase, stream = Phase.BODY, response.stream
             try:
@@ -150,15 +153,16 @@ class Driver(Generic[Req, Resp]):
             url = self._foreign(request.url)
             return await self._upstream.async_for(*url).handle_async_request(request)
         journey.body = await request.aread()
-        flight, ticket = None, self._first(journey)
+        flight = None
+        ticket = self.fleet.first(journey.started) if journey.is_usual else None
         try:
             if ticket is None:
                 flight = self._flight(journey)
                 command = flight.begin(journey.started)
             else:
                 result = await self._aattempt(0, journey, None)
-                if self._is_plain(result):
-                    return self._landed(ticket, result, journey.started)
+                if self._landed(result, ticket, journey.started):
+                    return result
                 flight = self._flight(journey)
                 command = self._told(flight, flight.take_off(ticket), result)
             while True:
@@ -193,7 +197,7 @@ class Driver(Generic[Req, Resp]):
         outgoing = self._retargeter.request_for(index, journey, time_left, wire.asynchronous)
         try:
             response = await self._upstream.async_at(index).handle_async_request(outgoing)
-            if not self._must_read(response):
+            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
             phase, stream = Phase.BODY, response.stream
             try:
@@ -217,34 +221,30 @@ class Driver(Generic[Req, Resp]):
             request,
             itinerary,
             DEFAULT_OPTIONS if extension is None else options_of(extension),
-            not isinstance(request.stream, self._family.memory_stream_type),
+            extension is None and self._deadline is None,
+            not isinstance(request.stream, self._in_memory),
             self.clock(),
         )
 
-    def _first(self, journey: Journey[Req]) -> Ticket | None:
-        """Start at the primary in the usual case: nothing special is asked, and it is well."""
-        if journey.options is not DEFAULT_OPTIONS or self._deadline is not None:
-            return None
-        return self.fleet.first(journey.started)
+    def _landed(self, result: Resp | _Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
+        """Note and label the primary's answer if there is nothing to decide.
 
-    def _is_plain(self, result: Resp | _Broken) -> TypeGuard[Resp]:
-        """Tell whether there is nothing to decide: a complete 200 that hides nothing."""
-        return (
-            not isinstance(result, _Broken)
-            and result.status_code == 200  # noqa: PLR2004
-            and isinstance(result.stream, self._family.memory_stream_type)
-            and "retry-after" not in result.headers
-        )
-
-    def _landed(self, ticket: Ticket, response: Resp, started: float) -> Resp:
-        """Note and label a plain answer of the primary, without the ceremony of a flight."""
+        That is a complete 200 that hides nothing; it needs no flight. Tells whether it is one.
+        """
+        if (
+            isinstance(result, _Broken)
+            or result.status_code != 200  # noqa: PLR2004
+            or not isinstance(result.stream, self._in_memory)
+            or "retry-after" in result.headers
+        ):
+            return False
         ended = self.clock()
         event = self.fleet.landed(ticket, ended)
         if event is not None:
             log((event,))
         name = self._primary
-        label_response(response, Ledger(partial(one_answer, name, ended - started)), name, 1)
-        return response
+        label_response(result, Ledger(partial(one_answer, name, ended - started)), name, 1)
+        return True
 
     def _cancelled(self, flight: Flight[Resp] | None, ticket: Ticket | None) -> None:
         """Give back what is still under way; it proves nothing."""
@@ -275,16 +275,9 @@ class Driver(Generic[Req, Resp]):
         log(flight.take_events())
         return command
 
-    def _must_read(self, response: Resp) -> bool:
-        """Tell whether a body belongs to the attempt: JSON that still has to come."""
-        if isinstance(response.stream, self._family.memory_stream_type):
-            return False
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return kind == "application/json" or kind.endswith("+json")
-
     def _answered(self, attempt: Attempt, response: Resp) -> Answered[Resp]:
         headers, status = response.headers, response.status_code
-        is_complete = isinstance(response.stream, self._family.memory_stream_type)
+        is_complete = isinstance(response.stream, self._in_memory)
         is_success = status == 200  # noqa: PLR2004
         hint = headers.get("retry-after")
         return Answered(
@@ -382,3 +375,9 @@ class _Notes(Generic[Req, Resp]):
         """The caller closed it before anything came."""
         self._flight.body_abandoned(self._attempt, self._driver.clock())
         log(self._flight.take_events())
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    """Tell whether a body is JSON, and so belongs to the attempt."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")

@@ -38,12 +38,14 @@ class Itinerary:
 class Journey(Generic[Req]):
     """One incoming request: itself, its URL taken apart, its options, when it came, its body.
 
+    ``is_usual`` is True if it asks for nothing special and has no deadline.
     ``was_streamed`` is True if the body did not lie in memory, and so may be chunked.
     """
 
     request: Req
     itinerary: Itinerary
     options: FailoverOptions
+    is_usual: bool
     was_streamed: bool
     started: float
     body: bytes = attrs.field(default=b"", repr=False)
@@ -75,21 +77,23 @@ class Retargeter(Generic[Req, Resp]):
         for endpoint in config.endpoints:
             origin = (endpoint.base.scheme, endpoint.base.netloc.encode())
             self._prefixes.setdefault(origin, []).append(endpoint.base.path)
-        self._itineraries: dict[tuple[bytes, bytes], Itinerary] = {}
+        self._itineraries: dict[tuple[str, bytes, bytes], Itinerary] = {}
 
     def itinerary(self, url: Url) -> Itinerary | None:
         """Take a request's URL apart; None if its origin is none of the endpoints'."""
-        netloc, raw_path = url.netloc, url.raw_path
-        prefixes = self._prefixes.get((url.scheme, netloc))
+        key = url.scheme, url.netloc, url.raw_path
+        found = self._itineraries.get(key)
+        return self._new_itinerary(key) if found is None else found
+
+    def _new_itinerary(self, key: tuple[str, bytes, bytes]) -> Itinerary | None:
+        scheme, netloc, raw_path = key
+        prefixes = self._prefixes.get((scheme, netloc))
         if prefixes is None:
             return None
-        found = self._itineraries.get((netloc, raw_path))
-        if found is None:
-            route = parse_route(raw_path, prefixes)
-            found = Itinerary(route, [None] * len(self._targets))
-            if len(self._itineraries) >= _CACHE_SIZE:
-                self._itineraries.clear()
-            self._itineraries[netloc, raw_path] = found
+        found = Itinerary(parse_route(raw_path, prefixes), [None] * len(self._targets))
+        if len(self._itineraries) >= _CACHE_SIZE:
+            self._itineraries.clear()
+        self._itineraries[key] = found
         return found
 
     def request_for(
@@ -111,7 +115,10 @@ class Retargeter(Generic[Req, Resp]):
             )
             url = itinerary.urls[index] = self._family.parse_url(target.origin + path)
         given = request.extensions
-        timeouts = _timeouts(target, given.get("timeout"), journey.options.timeout)
+        own, wanted = journey.options.timeout, given.get("timeout")
+        last_own, last_wanted, timeouts = target.last_timeouts
+        if own != last_own or wanted != last_wanted:
+            timeouts = _timeouts(target, wanted, own)
         if time_left is not None:
             timeouts = {phase: min(limit, time_left) for phase, limit in timeouts.items()}
         extensions = {**given, "trace": trace, "timeout": timeouts}
@@ -162,9 +169,6 @@ def _timeouts(
 
     ``given`` is what the HTTP client allows (httpx's ``timeout`` extension); it is never exceeded.
     """
-    last_own, last_given, merged = target.last_timeouts
-    if own == last_own and given == last_given:
-        return merged
     limit = target.timeout if own is None else own
     limits: dict[str, float] = dict.fromkeys(_PHASES, limit)
     limits["connect"] = min(limit, target.connect_timeout)
