@@ -173,7 +173,7 @@ class Fleet:
         """
         with self._lock:
             health = self._health[0]
-            if self._gates_throttled or health.state is not State.HEALTHY:
+            if health.state is not State.HEALTHY or self._is_gated(health, now):
                 return None
             return health.start(now)
 
