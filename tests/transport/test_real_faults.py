@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import World
+from hypothesis import given, settings, strategies as st
+from worlds import WORLDS, World
 
 from azure_failover import ledger_of
 from azure_failover.emulator import Fleet, faults
@@ -220,3 +222,57 @@ def test_a_thousand_failovers_leave_no_connection_behind(world: World, fleet: Fl
     assert len(fleet["eastus"].requests) > 900
     assert after <= before + 2
     assert max(opened) <= 2
+
+
+FAULTS = st.sampled_from(
+    [
+        None,
+        None,
+        faults.Status(503),
+        faults.Status(429),
+        faults.Refuse(),
+        faults.ResetBeforeHeaders(),
+        faults.Truncate(5),
+    ]
+)
+CREDENTIALS = st.dictionaries(
+    st.sampled_from(["api-key", "Authorization", "Ocp-Apim-Subscription-Key"]),
+    st.sampled_from(["key-eastus", "key-westus", "Bearer key-northeurope", "another"]),
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(FAULTS, FAULTS, FAULTS), min_size=1, max_size=4),
+    CREDENTIALS,
+    st.sampled_from(["", "&api-key=key-eastus", "&Api-Key=another"]),
+    st.sampled_from(["return", "failover"]),
+    st.sampled_from([WORLDS[0], WORLDS[3]]),
+)
+def test_no_region_ever_sees_the_key_of_another(
+    script: list[tuple[faults.Fault | None, ...]],
+    credentials: dict[str, str],
+    query: str,
+    on_throttle: str,
+    world: World,
+) -> None:
+    """Promise 6, by what the emulated regions received over real sockets."""
+    with Fleet(["eastus", "westus", "northeurope"]) as fleet:
+        config = fleet.config() | {"policy": {"on_throttle": on_throttle, "pause": 1e-6}}
+        with world.session(config) as session:
+            for chosen in script:
+                for region, fault in zip(fleet.regions, chosen, strict=True):
+                    region.fault = fault
+                with suppress(world.family.TransportError):
+                    session.post(
+                        f"{fleet['eastus'].url}{CHAT}{query}", json=HELLO, headers=credentials
+                    )
+        for region in fleet.regions:
+            for record in region.requests:
+                carried = [
+                    value
+                    for name, value in record.headers
+                    if name in ("api-key", "authorization", "ocp-apim-subscription-key")
+                ]
+                assert carried == [region.api_key]
+                assert record.target == CHAT
