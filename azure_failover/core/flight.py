@@ -67,19 +67,6 @@ _TIMEOUTS: Final = frozenset(
 class Flight(Generic[R]):
     """The journey of one request over a fleet. Used by one thread or task at a time."""
 
-    attempts = 0
-    """How many attempts were made so far."""
-    _reach = Reach.FLEET
-    _deadline: float | None = None
-    _tried = 0
-    _skipped = 0
-    _next: Attempt | None = None
-    _wait = 0.0
-    _waited = False
-    _used_second_chance = False
-    _is_exhausted = False
-    _events: tuple[Event, ...] = ()
-
     def __init__(
         self,
         fleet: Fleet,
@@ -98,11 +85,19 @@ class Flight(Generic[R]):
         """
         self._fleet = fleet
         self._started = now
+        self._reach = reach
+        self._deadline = None if deadline is None else now + deadline
+        self.attempts = 0
+        """How many attempts were made so far."""
+        self._tried = 0
+        self._skipped = 0
         self._records: list[Attempt] = []
-        if reach is not Reach.FLEET:
-            self._reach = reach
-        if deadline is not None:
-            self._deadline = now + deadline
+        self._next: Attempt | None = None
+        self._wait = 0.0
+        self._waited = False
+        self._used_second_chance = False
+        self._is_exhausted = False
+        self._events: tuple[Event, ...] = ()
 
     def begin(self, now: float) -> Command[R]:
         """Give the first command."""
