@@ -94,3 +94,11 @@ def test_without_the_extra_it_says_what_to_install() -> None:
     assert result.stderr.strip() == (
         "azure-failover needs its extra: pip install 'azure-failover[cli]'"
     )
+
+
+def test_httpx2_without_the_extra_says_what_to_install() -> None:
+    result = python("-c", "import sys; sys.modules['httpx2'] = None; import azure_failover.httpx2")
+    assert result.stderr.strip().endswith(
+        "ModuleNotFoundError: azure_failover.httpx2 needs its extra: "
+        "pip install 'azure-failover[httpx2]'"
+    )
