@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from azure_failover import Config, ConfigError, Problem
+from azure_failover import Config, ConfigError, Problem, Secret
 
 ENV = {
     "AZURE_OPENAI_ENDPOINT": "https://east.openai.azure.com",
@@ -188,3 +188,26 @@ def test_a_wrong_variable_behind_a_dict_is_told_by_its_name() -> None:
     with pytest.raises(ConfigError) as caught:
         Config.from_dict({"deployment_name": "d"}, env={**ENV, "AZURE_OPENAI_KEY": "a b"})
     assert [problem.path for problem in caught.value.problems] == ["AZURE_OPENAI_KEY"]
+
+
+@pytest.mark.parametrize(
+    ("first", "alias", "field"),
+    [
+        ("KEY", "API_KEY", "api_key"),
+        ("DEPLOYMENT", "DEPLOYMENT_NAME", "deployment_name"),
+    ],
+)
+def test_a_backups_aliases_have_the_precedence_of_the_primarys(
+    first: str, alias: str, field: str
+) -> None:
+    """Of two names for one field the shorter one counts, for the primary and for backups."""
+    env = {
+        "AZURE_OPENAI_ENDPOINT": "https://a.example",
+        "AZURE_OPENAI_KEY": "key",
+        "AZURE_OPENAI_DEPLOYMENT": "gpt",
+        "AZURE_OPENAI_BACKUP_1_ENDPOINT": "https://b.example",
+        f"AZURE_OPENAI_BACKUP_1_{first}": "first",
+        f"AZURE_OPENAI_BACKUP_1_{alias}": "alias",
+    }
+    value = getattr(Config.from_env(env).backups[0], field)
+    assert value in ("first", Secret("first"))

@@ -474,3 +474,37 @@ def test_the_two_faces_differ_in_nothing_but_their_family() -> None:
     httpx_face = (folder / "_httpx.py").read_text("utf-8")
     httpx2_face = (folder / "_httpx2.py").read_text("utf-8")
     assert httpx2_face.replace("httpx2", "httpx") == httpx_face
+
+
+def test_a_throttled_request_waits_if_the_policy_says_so(world: World) -> None:
+    """``on_throttle="wait"``: the same endpoint once more, after the time that it asked for."""
+    clock = Clock()
+    answers: list[Any] = [Status(429, retry_after="7"), Status(200), Status(429, retry_after="500")]
+    inner = scripted(world.family, lambda _: one_after_the_other(answers))
+    config = CONFIG | {"policy": {"on_throttle": "wait"}}
+    with world.session(config, transport=inner, runtime=clock.runtime()) as session:
+        first = session.post("https://a.example" + CHAT, json={})
+        second = session.post("https://a.example" + CHAT, json={})
+    assert (first.status_code, first.headers["x-failover-attempts"]) == (200, "2")
+    assert clock.now == 1007.0
+    assert second.status_code == 429
+
+
+def test_a_ledger_is_found_on_what_an_sdk_makes_of_a_response() -> None:
+    """``ledger_of`` follows an SDK's error to the response or to the error that caused it."""
+
+    class SdkError(Exception):
+        response: httpx.Response | None = None
+
+    with WORLDS[0].session(CONFIG, transport=scripted(httpx, lambda _: Status(400))) as session:
+        response = session.post("https://a.example" + CHAT, json={})
+    with_response, with_cause = SdkError(), SdkError()
+    with_response.response = response
+    with_cause.__cause__ = with_response
+    ledger = ledger_of(response)
+    assert ledger is not None
+    assert ledger_of(with_response) == ledger
+    assert ledger_of(with_cause) == ledger
+    assert ledger_of(SdkError()) is None
+    assert ledger_of(httpx.Response(200)) is None
+    assert ledger_of(None) is None
