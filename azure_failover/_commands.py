@@ -6,6 +6,7 @@ import sys
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 import azure_failover
 from azure_failover import _demo
@@ -29,15 +30,28 @@ def demo(*, quick: bool, plain: bool) -> None:
     Azure account. Takes about 15 seconds.
     """
     console = Console(highlight=False)
-    stage = LiveStage(console) if console.is_terminal and not plain else PlainStage()
+    stage = PlainStage() if plain or not _is_lively(console) else LiveStage(console)
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="replace")  # an old code page lacks the ellipsis
     try:
         wrong = _demo.run(stage, _demo.QUICK if quick else _demo.Pace())
     except KeyboardInterrupt:
         stage.rest()
         click.echo("stopped", err=True)
         sys.exit(130)
+    except BrokenPipeError:
+        raise  # whoever read has left: click ends quietly
+    except (OSError, ExceptionGroup) as error:
+        raise click.ClickException(f"the fake regions cannot run: {error}") from error
+    loud = Console(stderr=True, highlight=False)
     for problem in wrong:
-        click.secho(f"FAILED: {problem}", fg="red", bold=True, err=True)
+        loud.print(Text(f"FAILED: {problem}", style="bold red"), soft_wrap=True)
     if wrong:
         sys.exit(1)
     stage.line("no request was lost")
+
+
+def _is_lively(console: Console) -> bool:
+    """Tell whether a picture can be drawn over and over: FORCE_COLOR makes no terminal."""
+    is_terminal = sys.stdout.isatty() and console.is_terminal and not console.is_dumb_terminal
+    return is_terminal and console.encoding.startswith("utf")

@@ -25,7 +25,7 @@ class PlainStage:
 
     def __init__(self) -> None:
         self._begin = time.monotonic()
-        self._second = -1
+        self._drawn = self._begin
         self._caption = ""
 
     def title(self, text: str) -> None:
@@ -43,13 +43,13 @@ class PlainStage:
 
     def draw(self, picture: Picture) -> None:
         """Show the load, once a second and whenever the caption changes."""
-        second = int(time.monotonic() - self._begin)
+        now = time.monotonic()
         if picture.caption != self._caption:
             self._caption = picture.caption
             self.line(f"-- {picture.caption}")
-        elif second == self._second:
+        elif now - self._drawn < 1:
             return
-        self._second = second
+        self._drawn = now
         served = "  ".join(f"{name} {count}" for name, count in picture.served.items())
         self.line(f"{served}  | moved {picture.moved}, lost {picture.lost}")
 
@@ -63,6 +63,7 @@ class LiveStage:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live: Live | None = None
+        self._last: Picture | None = None
         self._events: deque[str] = deque(maxlen=_EVENTS)
 
     def title(self, text: str) -> None:
@@ -73,7 +74,8 @@ class LiveStage:
     def line(self, text: str) -> None:
         """Say something."""
         style = "dim" if text.startswith("  ->") else ""
-        self._console.print(Text(f"  {text}", style=style))
+        for line in self._fold(text, style):
+            self._console.print(line)
 
     def event(self, text: str) -> None:
         """Show what the library logged, below the picture."""
@@ -81,7 +83,8 @@ class LiveStage:
 
     def draw(self, picture: Picture) -> None:
         """Show the load at this moment."""
-        view = self._view(picture)
+        self._last = picture
+        view = self._view(picture, _EVENTS)
         if self._live is None:
             self._live = Live(view, console=self._console, auto_refresh=False)
             self._live.start()
@@ -90,27 +93,37 @@ class LiveStage:
     def rest(self) -> None:
         """Leave the picture standing; lines follow."""
         if self._live is not None:
+            if self._last is not None:
+                self._live.update(self._view(self._last, 0), refresh=True)
             self._live.stop()
             self._live = None
 
-    def _view(self, picture: Picture) -> RenderableType:
+    def _view(self, picture: Picture, height: int) -> RenderableType:
+        """Lay the picture out over a log that takes at least so many lines, lest it jump."""
         totals = Text.assemble(
             f"  sent {picture.sent}   answered {picture.answered}   moved on {picture.moved}   ",
             (f"lost {picture.lost}", "bold red" if picture.lost else "bold green"),
         )
-        events = list(self._events) + [""] * (_EVENTS - len(self._events))
-        log = [
-            Text(f"  {event}", style="yellow", no_wrap=True, overflow="ellipsis")
-            for event in events
-        ]
+        log = [line for event in list(self._events) for line in self._fold(event, "yellow")]
+        log = log[-_EVENTS:]
+        if height:
+            log += [Text()] * (height + 1 - len(log))
         caption = Text(f"  {picture.caption}", style="bold", no_wrap=True, overflow="ellipsis")
         return Group(caption, Text(), _table(picture), Text(), totals, Text(), *log)
+
+    def _fold(self, text: str, style: str) -> list[Text]:
+        """Break a text into lines that fit, each indented."""
+        folded = Text(text, style=style).wrap(self._console, self._console.width - 2)
+        return [Text.assemble("  ", line) for line in folded]
 
 
 def _table(picture: Picture) -> Table:
     table = Table(box=None, padding=(0, 2), pad_edge=True)
     for heading in ("region", "is", "we hold it for", "served", "the last 4 s"):
-        table.add_column(heading, justify="right" if heading == "served" else "left")
+        width = len("answers 503") if heading == "is" else None  # lest the columns jump
+        table.add_column(
+            heading, justify="right" if heading == "served" else "left", min_width=width
+        )
     peak = max(1, *(count for bars in picture.bars.values() for count in bars))
     for status in picture.status.endpoints:
         name = status.name
