@@ -20,6 +20,7 @@ class Status:
     retry_after: str | None = None
     body: bytes = b'{"choices": []}'
     encoding: str | None = None
+    kind: str = "application/json"
 
 
 @attrs.frozen
@@ -104,6 +105,7 @@ def scripted(family: Any, play: Callable[[Any], Outcome], closings: Closings | N
             code = 200
             if isinstance(outcome, Status):
                 code = outcome.code
+                headers["content-type"] = outcome.kind
                 if outcome.retry_after is not None:
                     headers["retry-after"] = outcome.retry_after
                 if outcome.encoding is not None:

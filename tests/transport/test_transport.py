@@ -14,7 +14,7 @@ import anyio
 import httpx
 import httpx2
 import pytest
-from scripted import Clock, Raise, Status, scripted
+from scripted import Clock, Closings, Raise, Status, scripted
 from worlds import WORLDS, World
 
 import azure_failover.httpx2
@@ -508,3 +508,27 @@ def test_a_ledger_is_found_on_what_an_sdk_makes_of_a_response() -> None:
     assert ledger_of(SdkError()) is None
     assert ledger_of(httpx.Response(200)) is None
     assert ledger_of(None) is None
+
+
+def test_a_losing_answer_that_was_not_read_is_closed_once(world: World) -> None:
+    """Promise 12: an HTML error page of a loser is closed unread, and only once."""
+    closings = Closings()
+    answers: list[Any] = [Status(503, kind="text/html"), Status(200)]
+    inner = scripted(world.family, lambda _: one_after_the_other(answers), closings)
+    with world.session(CONFIG, transport=inner) as session:
+        assert session.post("https://a.example" + CHAT, json={}).status_code == 200
+        assert closings.counts == [1, 1]
+
+
+def test_what_is_raised_carries_no_frames_of_the_http_library(world: World, fleet: Fleet) -> None:
+    """Promise 6: those frames' local variables hold the bytes of the request's headers."""
+    for region in fleet.regions:
+        region.fault = faults.Refuse()
+    with (
+        world.session(fleet.config()) as session,
+        pytest.raises(world.family.ConnectError) as caught,
+    ):
+        session.post(fleet["eastus"].url + CHAT, json=HELLO)
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert cause.__traceback__ is None
