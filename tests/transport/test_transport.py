@@ -532,3 +532,16 @@ def test_what_is_raised_carries_no_frames_of_the_http_library(world: World, flee
     cause = caught.value.__cause__
     assert cause is not None
     assert cause.__traceback__ is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_probe_whose_body_is_abandoned_frees_its_place(world: World) -> None:
+    """A stream that is closed before any of it came proves nothing, and releases the probe."""
+    clock = Clock()
+    answers: list[Any] = [Status(503), Status(200), Status(200, kind="text/event-stream")]
+    inner = scripted(world.family, lambda _: one_after_the_other(answers))
+    with world.session(CONFIG, transport=inner, runtime=clock.runtime()) as session:
+        session.post("https://a.example" + CHAT, json={})
+        clock.now += 5
+        session.stream("https://a.example" + CHAT, chunks=0, json={})
+        assert session.transport.status().endpoints[0].state == "failed"
