@@ -19,11 +19,6 @@ from azure_failover import emulator
 from azure_failover.emulator import Fleet, Recorded, Region, RegionSpec, faults
 
 
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def test_a_count_gives_regions_with_default_names() -> None:
     assert [region.name for region in Fleet(3)] == ["eastus", "westus", "northeurope"]
     assert len({region.name for region in Fleet(20)}) == len(Fleet(20)) == 20
