@@ -11,7 +11,7 @@ from typing import Any, Final, Generic
 
 import attrs
 
-from azure_failover.core.body import rename_model
+from azure_failover.core.body import rename_deployment
 from azure_failover.core.config import Config
 from azure_failover.core.credentials import CREDENTIAL_HEADERS, Secret
 from azure_failover.core.routes import Route, parse_route
@@ -127,8 +127,9 @@ class Retargeter(Generic[Req, Resp]):
                 key: value for key, value in extensions.items() if key not in _OWNED_EXTENSIONS
             }
         renamed = body = journey.body
-        if target.names and body and not _is_form(request.headers):
-            renamed = rename_model(body, target.names)
+        if target.names and body:
+            kind = request.headers.get("content-type", "")
+            renamed = rename_deployment(body, target.names, content_type=kind) or body
         changed = None if renamed is body else renamed
         outgoing = self._family.copy_request(request, url, extensions, changed)
         headers = outgoing.headers
@@ -156,10 +157,6 @@ def _target(config: Config, index: int) -> _Target:
         connect_timeout=config.policy.connect_timeout,
         last_timeouts=(-1.0, None, {}),
     )
-
-
-def _is_form(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-type", "").startswith(("multipart/", "application/x-www-form"))
 
 
 def _timeouts(
