@@ -9,8 +9,9 @@ import pytest
 from core_strategies import plain_config
 from hypothesis import given, settings, strategies as st
 
+from azure_failover.core.course import Course, Reach
 from azure_failover.core.events import EndpointFailed, EndpointMisconfigured, EndpointRecovered
-from azure_failover.core.fleet import Fleet, Reach
+from azure_failover.core.fleet import Fleet
 from azure_failover.core.verdict import Effect
 
 
@@ -114,17 +115,17 @@ def test_a_request_that_may_not_move_goes_to_the_endpoint_in_use() -> None:
     """``auto_failover=False`` tries the first healthy endpoint, and only that."""
     fleet = fleet_of(3)
     fail(fleet, 0)
-    choice = fleet.choose(0, 5.0, Reach.CURRENT)
+    choice = fleet.choose(0, 5.0, Course(Reach.CURRENT))
     assert choice is not None
     assert (choice.index, choice.skipped) == (1, ())
-    assert fleet.choose(0b010, 5.0, Reach.CURRENT) is None
+    assert fleet.choose(0b010, 5.0, Course(Reach.CURRENT)) is None
 
 
 def test_the_primary_is_in_use_when_all_failed() -> None:
     fleet = fleet_of(2)
     for index in (0, 1):
         fail(fleet, index)
-    choice = fleet.choose(0, 0.5, Reach.CURRENT)
+    choice = fleet.choose(0, 0.5, Course(Reach.CURRENT))
     assert choice is not None
     assert choice.index == 0
     assert fleet.status(0.5).current_index == 0
