@@ -12,9 +12,10 @@ connections, resets, stalls, bodies cut short. Nothing else of azure_failover is
 """
 
 from azure_failover.emulator import faults
+from azure_failover.emulator._form import FilePart
 from azure_failover.emulator.fleet import Fleet
 from azure_failover.emulator.recorded import Dialect, Recorded
 from azure_failover.emulator.region import Region
 from azure_failover.emulator.spec import RegionSpec
 
-__all__ = ["Dialect", "Fleet", "Recorded", "Region", "RegionSpec", "faults"]
+__all__ = ["Dialect", "FilePart", "Fleet", "Recorded", "Region", "RegionSpec", "faults"]
