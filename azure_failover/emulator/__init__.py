@@ -8,13 +8,15 @@
         assert [r.region for r in fleet.requests] == ["eastus", "westus"]
 
 Each region is a real TCP server, so a client meets what it would meet in production: refused
-connections, resets, stalls, bodies cut short. Nothing else of azure_failover is imported.
+connections, resets, stalls, bodies cut short. What it makes, files or responses, it keeps for
+itself: another region does not know the ids. Nothing else of azure_failover is imported.
 """
 
 from azure_failover.emulator import faults
+from azure_failover.emulator._form import FilePart
 from azure_failover.emulator.fleet import Fleet
 from azure_failover.emulator.recorded import Dialect, Recorded
 from azure_failover.emulator.region import Region
 from azure_failover.emulator.spec import RegionSpec
 
-__all__ = ["Dialect", "Fleet", "Recorded", "Region", "RegionSpec", "faults"]
+__all__ = ["Dialect", "FilePart", "Fleet", "Recorded", "Region", "RegionSpec", "faults"]

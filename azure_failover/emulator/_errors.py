@@ -1,46 +1,14 @@
-"""Azure's error bodies and the `Answer` they travel in. Values only, no I/O."""
+"""Azure's error bodies, each an `Answer`. Values only, no I/O."""
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from azure_failover.emulator._answer import Answer, json_answer, raw_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from azure_failover.emulator.faults import Status
-
-_JSON = "application/json; charset=utf-8"
-
-
-@frozen
-class Answer:
-    """A response before it is put on the wire.
-
-    Attributes:
-        headers: Names in lower case; framing and connection headers are not among them.
-        parts: The body; a stream sends each part as one chunk.
-        is_stream: Whether the body goes out chunked rather than with a content-length.
-    """
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    parts: tuple[bytes, ...]
-    is_stream: bool = False
-
-    def with_headers(self, extra: Mapping[str, str]) -> Answer:
-        """Add headers, replacing those of the same name."""
-        added = {name.lower(): value for name, value in extra.items()}
-        kept = tuple((name, value) for name, value in self.headers if name not in added)
-        return evolve(self, headers=(*kept, *added.items()))
-
-
-def json_answer(status: int, body: Mapping[str, object]) -> Answer:
-    """Answer with a JSON document."""
-    return Answer(status, (("content-type", _JSON),), (json.dumps(body).encode(),))
 
 
 def problem(status: int, code: str | None, message: str, /, **more: object) -> Answer:
@@ -69,6 +37,25 @@ def token_refused(audience: str) -> Answer:
     )
 
 
+SUBSCRIPTION_KEY_MISSING = json_answer(
+    401,
+    {
+        "statusCode": 401,
+        "message": "Access denied due to missing subscription key. Make sure to include "
+        "subscription key when making requests to an API.",
+    },
+)
+"""What API Management answers, as the next one."""
+
+SUBSCRIPTION_KEY_REFUSED = json_answer(
+    401,
+    {
+        "statusCode": 401,
+        "message": "Access denied due to invalid subscription key. Make sure to provide a valid "
+        "key for an active subscription.",
+    },
+)
+
 RESOURCE_NOT_FOUND = problem(404, "404", "Resource not found")
 
 DEPLOYMENT_NOT_FOUND = problem(
@@ -90,6 +77,63 @@ MODEL_NOT_FOUND = problem(
 def invalid_request(message: str, param: str | None = None) -> Answer:
     """Answer a request whose parameters cannot be served."""
     return problem(400, None, message, type="invalid_request_error", param=param)
+
+
+def missing(param: str) -> Answer:
+    """Answer a request that lacks a required parameter."""
+    return invalid_request(f"Missing required parameter: '{param}'.", param)
+
+
+def model_mismatch(deployment: str, model: str | None) -> Answer:
+    """Answer a request whose body names another deployment than its URL."""
+    return invalid_request(
+        f"The model '{model}' of the body is not the deployment '{deployment}' of the URL.", "model"
+    )
+
+
+def not_found(noun: str, identity: str, param: str | None = None) -> Answer:
+    """Answer a request for a resource that this region does not hold."""
+    return problem(
+        404,
+        None,
+        f"{noun} with id '{identity}' not found.",
+        type="invalid_request_error",
+        param=param,
+    )
+
+
+def item_not_found(identity: str) -> Answer:
+    """Answer an input that refers to an item which this region did not store."""
+    return problem(
+        404,
+        None,
+        f"Item with id '{identity}' not found. Items are not persisted when `store` is set to "
+        "false. Try again with `store` set to true, or remove this item from your input.",
+        type="invalid_request_error",
+        param="input",
+    )
+
+
+def previous_response_not_found(identity: str) -> Answer:
+    """Answer a request that continues a response which this region did not store."""
+    return problem(
+        400,
+        "previous_response_not_found",
+        f"Previous response with id '{identity}' not found.",
+        type="invalid_request_error",
+        param="previous_response_id",
+    )
+
+
+def invalid_encrypted_content(content: str) -> Answer:
+    """Answer an input whose encrypted content another resource made."""
+    return problem(
+        400,
+        "invalid_encrypted_content",
+        f"The encrypted content {content[:4]}...{content[-4:]} could not be verified.",
+        type="invalid_request_error",
+        param=None,
+    )
 
 
 _FILTERED = problem(
@@ -121,13 +165,11 @@ _SERVER_ERROR = problem(
     param=None,
 )
 
-_BAD_GATEWAY = Answer(
+_BAD_GATEWAY = raw_answer(
     502,
-    (("content-type", "text/html"),),
-    (
-        b"<html><head><title>502 Bad Gateway</title></head>\r\n",
-        b"<body><center><h1>502 Bad Gateway</h1></center></body></html>\r\n",
-    ),
+    "text/html",
+    b"<html><head><title>502 Bad Gateway</title></head>\r\n"
+    b"<body><center><h1>502 Bad Gateway</h1></center></body></html>\r\n",
 )
 
 _DEFAULTS = {
@@ -157,9 +199,9 @@ def status_answer(fault: Status) -> Answer:
     if fault.code in _BODILESS:
         answer = Answer(fault.code, (), ())
     elif isinstance(fault.body, str):
-        answer = _raw(fault.code, "text/plain; charset=utf-8", fault.body.encode())
+        answer = raw_answer(fault.code, "text/plain; charset=utf-8", fault.body.encode())
     elif isinstance(fault.body, bytes):
-        answer = _raw(fault.code, "application/octet-stream", fault.body)
+        answer = raw_answer(fault.code, "application/octet-stream", fault.body)
     elif fault.body is not None:
         answer = json_answer(fault.code, fault.body)
     return answer.with_headers(fault.headers or {})
@@ -167,11 +209,7 @@ def status_answer(fault: Status) -> Answer:
 
 def bad_json() -> Answer:
     """Answer with a success whose body no JSON parser takes."""
-    return Answer(200, (("content-type", _JSON),), (b'{"id": "chatcmpl-', b"<cut>"))
-
-
-def _raw(status: int, content_type: str, body: bytes) -> Answer:
-    return Answer(status, (("content-type", content_type),), (body,))
+    return raw_answer(200, "application/json; charset=utf-8", b'{"id": "chatcmpl-<cut>')
 
 
 def _phrase(code: int) -> str:

@@ -1,16 +1,17 @@
-"""Decides which bytes answer a request and how the connection ends after them. Pure: no socket."""
+"""Decides which bytes answer a request and how the connection ends after them. No socket."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from azure_failover.emulator import _answers, _errors, _routes, _wire, faults
+from azure_failover.emulator import _errors, _service, _throttle, _wire, faults
 
 if TYPE_CHECKING:
-    from azure_failover.emulator._errors import Answer
+    from azure_failover.emulator._answer import Answer
+    from azure_failover.emulator._store import Store
     from azure_failover.emulator.recorded import Recorded
     from azure_failover.emulator.spec import Identity
 
@@ -60,21 +61,34 @@ Simple: TypeAlias = (
 
 
 def plan(  # noqa: C901 - one flat table
-    request: Recorded, fault: Simple | None, *, region: Identity, may_keep_alive: bool
+    request: Recorded,
+    fault: Simple | None,
+    *,
+    region: Identity,
+    store: Store,
+    may_keep_alive: bool,
 ) -> Plan:
-    """Plan the answer to one request, under the fault that acts on it."""
-    replacement = _replacement(request, fault)
-    healthy = _answers.dressed(replacement or _answers.answer(request, region), request)
-    whole = _whole(healthy, may_keep_alive=may_keep_alive)
+    """Plan the answer to one request, under the fault that acts on it.
+
+    A fault that leaves the request without an answer also leaves it undone.
+    """
+
+    def answer() -> Answer:
+        replacement = _replacement(request, fault)
+        return _service.dressed(replacement or _service.answer(request, region, store), request)
+
+    def whole() -> Plan:
+        return _whole(answer(), may_keep_alive=may_keep_alive)
+
     match fault:
         case None | faults.Status() | faults.ThrottledStream() | faults.BadJson():
-            return whole
+            return whole()
         case faults.Delay(seconds=seconds):
-            return Plan(pieces=whole.pieces, ending=whole.ending, wait=seconds)
+            return evolve(whole(), wait=seconds)
         case faults.Drip(seconds=seconds):
-            return Plan(pieces=_dripping(healthy, whole), ending=whole.ending, pace=seconds)
+            return evolve(_whole(_halved(answer()), may_keep_alive=may_keep_alive), pace=seconds)
         case faults.EndInBody(after=after):
-            return _whole(_wire.shortened(healthy, after), may_keep_alive=may_keep_alive)
+            return _whole(_wire.shortened(answer(), after), may_keep_alive=may_keep_alive)
         case faults.Hang():
             return Plan(ending=Ending.HANG)
         case faults.ResetBeforeHeaders() | faults.StaleConnection():
@@ -84,11 +98,11 @@ def plan(  # noqa: C901 - one flat table
         case faults.Garbage():
             return Plan(pieces=(_wire.GARBAGE,), ending=Ending.CLOSE)
         case faults.ResetInBody(after=after):
-            return _cut(healthy, after, Ending.RESET)
+            return _cut(answer(), after, Ending.RESET)
         case faults.Truncate(after=after):
-            return _cut(healthy, after, Ending.CLOSE)
+            return _cut(answer(), after, Ending.CLOSE)
         case faults.HangInBody(after=after):
-            return _cut(healthy, after, Ending.HANG)
+            return _cut(answer(), after, Ending.HANG)
         case _:
             assert_never(fault)
 
@@ -101,7 +115,7 @@ def _replacement(request: Recorded, fault: Simple | None) -> Answer | None:
         case faults.BadJson():
             return _errors.bad_json()
         case faults.ThrottledStream(retry_after=seconds) if request.streamed:
-            return _routes.throttled_stream(seconds)
+            return _throttle.stream(request, seconds)
         case faults.ThrottledStream(retry_after=seconds):
             return _errors.status_answer(faults.Status(429, {"retry-after": str(seconds)}))
         case _:
@@ -121,11 +135,10 @@ def _cut(answer: Answer, after: int, ending: Ending) -> Plan:
     return Plan(pieces=(head, _wire.cut(answer, after)), ending=ending)
 
 
-def _dripping(answer: Answer, whole: Plan) -> tuple[bytes, ...]:
+def _halved(answer: Answer) -> Answer:
     """Split a body of one piece in two, so that there is something to wait for inside it."""
     if answer.is_stream:
-        return whole.pieces
-    head, *body = whole.pieces
-    joined = b"".join(body)
+        return answer
+    joined = b"".join(answer.parts)
     middle = len(joined) // 2
-    return (head, joined[:middle], joined[middle:])
+    return evolve(answer, parts=(joined[:middle], joined[middle:]))

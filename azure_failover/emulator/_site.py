@@ -1,4 +1,4 @@
-"""A region's server: its port, its connections, the fault in force and the record of requests.
+"""A region's server: its port, its connections, the fault in force, what it keeps and the record.
 
 All but the record is touched by the server's loop alone. It never parses or writes HTTP.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from azure_failover.emulator import faults
 from azure_failover.emulator._connection import Connection
 from azure_failover.emulator._plan import plan
+from azure_failover.emulator._store import Store
 from azure_failover.emulator.recorded import record
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Site:
         self.accepted = 0
         self.fault: faults.Fault | None = None
         self.log = Log()
+        self._store = Store(identity.name)
         self._counters = counters
         self._report = report
         self._left: int | None = None
@@ -137,8 +139,7 @@ class Site:
         """Record a request and plan its answer under the fault in force."""
         request = record(
             message,
-            prefix=self.identity.prefix,
-            region=self.identity.name,
+            self.identity,
             number=next(self._counters.requests),
             connection=connection.number,
         )
@@ -147,6 +148,7 @@ class Site:
             request,
             self._fault_on(request, is_reused=connection.served > 0),
             region=self.identity,
+            store=self._store,
             may_keep_alive=message.may_keep_alive,
         )
 

@@ -10,7 +10,7 @@ from attrs import evolve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from azure_failover.emulator._errors import Answer
+    from azure_failover.emulator._answer import Answer
 
 GARBAGE = b"\x00\x01\xfe\xff this is not HTTP\r\n\r\n"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 DEFAULT_DEPLOYMENT = "gpt-4.1-mini"
 EMBEDDING_DEPLOYMENT = "text-embedding-3-small"
@@ -30,6 +31,16 @@ def _as_prefix(text: str) -> str:
     return f"/{stripped}" if stripped else ""
 
 
+def _lowered(name: str) -> str:
+    return name.lower()
+
+
+def _as_tokens(tokens: Iterable[str]) -> frozenset[str]:
+    if isinstance(tokens, str):
+        raise TypeError("tokens is one text: give a collection of tokens")
+    return frozenset(tokens)
+
+
 def _as_names(names: Iterable[str] | None) -> frozenset[str] | None:
     if isinstance(names, str):
         raise TypeError(f"deployments is {names!r}: give a collection of names, not one name")
@@ -46,6 +57,11 @@ class Identity:
     deployment_name: str
     deployments: frozenset[str]
     prefix: str
+    api: str
+    tokens: frozenset[str] = field(repr=False)
+    key_header: str
+    key_query: str | None
+    strict_model: bool
 
 
 @frozen
@@ -58,7 +74,14 @@ class RegionSpec:
         token: The Entra token it takes as `Authorization: Bearer`; by default `token-<name>`.
         deployment_name: The deployment that `Fleet.config` names; by default the fleet's.
         deployments: Every deployment it has; by default that one and an embedding model.
-        prefix: A gateway's path before `/openai`, such as `/apim/suffix`.
+        prefix: The path before `/openai`: a gateway's, such as `/apim/suffix`, or that of a
+            Foundry project, `/api/projects/p`.
+        api: The URLs it answers: `dated`, `v1`, or `any`; the others are not found.
+        tokens: Further Entra tokens it takes.
+        key_header: The header it wants its key in. With another than `api-key` it is a gateway,
+            such as API Management with `Ocp-Apim-Subscription-Key`, and takes nothing else.
+        key_query: A query parameter in which it takes its key too, such as `subscription-key`.
+        strict_model: Refuse a body whose `model` is not the deployment that a dated URL names.
     """
 
     name: str
@@ -67,17 +90,32 @@ class RegionSpec:
     deployment_name: str | None = field(default=None, kw_only=True)
     deployments: frozenset[str] | None = field(default=None, kw_only=True, converter=_as_names)
     prefix: str = field(default="", kw_only=True, converter=_as_prefix)
+    api: Literal["any", "dated", "v1"] = field(
+        default="any", kw_only=True, validator=validators.in_(("any", "dated", "v1"))
+    )
+    tokens: frozenset[str] = field(
+        default=frozenset(), kw_only=True, converter=_as_tokens, repr=False
+    )
+    key_header: str = field(default="api-key", kw_only=True, converter=_lowered)
+    key_query: str | None = field(default=None, kw_only=True)
+    strict_model: bool = field(default=False, kw_only=True)
 
     def resolve(self, *, api_key: str | None, deployment_name: str) -> Identity:
         """Fill in what was left out, from the fleet's own settings."""
         deployment = self.deployment_name or deployment_name
+        token = self.token or f"token-{self.name}"
         return Identity(
             name=self.name,
             api_key=self.api_key or api_key or f"key-{self.name}",
-            token=self.token or f"token-{self.name}",
+            token=token,
             deployment_name=deployment,
             deployments=(self.deployments or frozenset({EMBEDDING_DEPLOYMENT})) | {deployment},
             prefix=self.prefix,
+            api=self.api,
+            tokens=self.tokens | {token},
+            key_header=self.key_header,
+            key_query=self.key_query,
+            strict_model=self.strict_model,
         )
 
 

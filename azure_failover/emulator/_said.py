@@ -1,0 +1,53 @@
+"""What the routes that generate text have in common: what was said, how much, the envelope."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azure_failover.emulator._call import CREATED, as_body, as_list
+
+if TYPE_CHECKING:
+    from azure_failover.emulator._call import Body, Call
+
+
+def envelope(call: Call, kind: str, name: str) -> Body:
+    """Give the fields that every chat or text completion opens with."""
+    return {
+        "id": f"{kind}-{call.region.name}-{call.request.number}",
+        "object": name,
+        "created": CREATED,
+        "model": call.deployment,
+        "system_fingerprint": f"fp_{call.region.name}",
+    }
+
+
+def last_said(messages: object) -> str:
+    """Return the text of the last user message, its parts joined; empty where there is none."""
+    for message in reversed(as_list(messages)):
+        known = as_body(message)
+        if known.get("role") == "user":
+            return _text(known.get("content"))
+    return ""
+
+
+def words(text: str) -> list[str]:
+    """Split a text as streams do: each word but the first brings the space before it."""
+    first, *others = text.split(" ")
+    return [first, *(f" {word}" for word in others)]
+
+
+def tokens(text: str) -> int:
+    """Count words for tokens."""
+    return max(1, len(text.split()))
+
+
+def usage(prompt: str, completion: str) -> dict[str, int]:
+    """Count both sides, as chat and text completions report it."""
+    asked, given = tokens(prompt), tokens(completion)
+    return {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(str(as_body(part).get("text", "")) for part in as_list(content))
