@@ -196,7 +196,8 @@ def test_a_primary_that_serves_v1_alone_gets_v1_urls(fleet: Fleet) -> None:
     with Client({**fleet.config(), "api": "v1", "api_version": "2024-10-21"}) as client:
         assert client.chat("Hello").text == "eastus: Hello"
         client.embed("a", deployment="text-embedding-3-small", dimensions=3)
-        client.request("chat/completions", {"model": "gpt-4.1-mini", "messages": []})
+        with pytest.raises(NotFoundError):
+            client.request("chat/completions", {"model": "no-such", "messages": [{}]})
         assert client.request("models")["object"] == "list"
     chat, embeddings, own, models = fleet["eastus"].requests
     assert [record.path for record in (chat, embeddings, models)] == [
@@ -205,7 +206,7 @@ def test_a_primary_that_serves_v1_alone_gets_v1_urls(fleet: Fleet) -> None:
         "/openai/v1/models",
     ]
     assert chat.query == models.query == ()
-    assert (chat.json()["model"], own.json()["model"]) == ("gpt-4.1-mini", "gpt-4.1-mini")
+    assert (chat.json()["model"], own.json()["model"]) == ("gpt-4.1-mini", "no-such")
     assert embeddings.json()["model"] == "text-embedding-3-small"
 
 
