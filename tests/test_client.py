@@ -191,6 +191,25 @@ def test_values_can_be_copied_and_pickled(client: Client) -> None:
         assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301
 
 
+def test_a_primary_that_serves_v1_alone_gets_v1_urls(fleet: Fleet) -> None:
+    """On v1 the body names the deployment, and no version stands in the URL."""
+    with Client({**fleet.config(), "api": "v1", "api_version": "2024-10-21"}) as client:
+        assert client.chat("Hello").text == "eastus: Hello"
+        client.embed("a", deployment="text-embedding-3-small", dimensions=3)
+        with pytest.raises(NotFoundError):
+            client.request("chat/completions", {"model": "no-such", "messages": [{}]})
+        assert client.request("models")["object"] == "list"
+    chat, embeddings, own, models = fleet["eastus"].requests
+    assert [record.path for record in (chat, embeddings, models)] == [
+        "/openai/v1/chat/completions",
+        "/openai/v1/embeddings",
+        "/openai/v1/models",
+    ]
+    assert chat.query == models.query == ()
+    assert (chat.json()["model"], own.json()["model"]) == ("gpt-4.1-mini", "no-such")
+    assert embeddings.json()["model"] == "text-embedding-3-small"
+
+
 @pytest.mark.parametrize("operation", ["", "/", "chat?x=1", "a/../b", "chat#x", "a\\b"])
 def test_an_operation_that_is_no_route_is_refused(client: Client, operation: str) -> None:
     with pytest.raises(ValueError, match="is no route"):
