@@ -24,6 +24,7 @@ from azure_failover import (
     RequestError,
     RequestTimeoutError,
     ServiceUnavailableError,
+    failover_options,
 )
 from azure_failover.emulator import Fleet, faults
 
@@ -124,6 +125,23 @@ def test_without_auto_failover_only_the_endpoint_in_use_is_tried(
         client.chat("Hello", auto_failover=False)
     assert not fleet["westus"].requests
     assert client.chat("Hello", auto_failover=False).endpoint == "westus"
+
+
+def test_options_around_a_call_count_for_the_client(client: Client, fleet: Fleet) -> None:
+    fleet["eastus"].fault = faults.Status(503)
+    with failover_options(auto_failover=False), pytest.raises(ServiceUnavailableError):
+        client.chat("Hello")
+    assert fleet["westus"].requests == ()
+
+
+def test_explain_tells_where_a_call_would_go(client: Client, fleet: Fleet) -> None:
+    """Nothing is sent; a call that names state of unknown making stays with the primary."""
+    free = client.explain("chat/completions", {"messages": []})
+    bound = client.explain("responses", {"previous_response_id": "resp_1"})
+    assert [stop.endpoint for stop in free.stops] == ["eastus", "westus", "northeurope"]
+    assert [stop.endpoint for stop in bound.stops] == ["eastus"]
+    assert "previous_response_id" in bound.reason
+    assert fleet.requests == ()
 
 
 @pytest.mark.parametrize(("fault", "kind"), ERRORS, ids=name)
