@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from azure_failover.core.course import ANYWHERE, NO_STATE, Course, Reach, State, plot, state_in
 from azure_failover.core.fleet import HOMES_KEPT, Fleet
 from azure_failover.core.mobility import Habit, Mobility, habit_of
+from azure_failover.core.verdict import Effect
 
 CHAT = habit_of("POST", "/chat/completions")
 RESPONSES = habit_of("POST", "/responses")
@@ -158,3 +159,11 @@ def test_reasons_are_sentences_for_people() -> None:
         "previous_response_id"
         in course("POST", "/responses", b'{"previous_response_id": "r"}').reason
     )
+
+
+def test_a_preview_notes_what_would_be_passed_over_at_first() -> None:
+    fleet = known()
+    fleet.note(0, fleet.again(0, 0.0), Effect.FAILURE, 0.0)
+    order, skipped = fleet.preview(0.5, ANYWHERE)
+    assert order == (1, 2, 0)
+    assert [(skip.index, skip.reason) for skip in skipped] == [(0, "failed, to be probed in 0.5 s")]

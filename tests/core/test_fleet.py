@@ -272,3 +272,20 @@ def test_the_quick_way_to_the_primary_is_open_while_nothing_stands_against_it() 
     fail(fleet, 0)
     assert fleet.first(0.5) is None
     assert fleet.first(1.0) is None, "a probe is for the full choice"
+
+
+# The usual request.
+
+
+def test_the_usual_request_starts_at_a_primary_that_is_well() -> None:
+    """Each start has a number of its own, so that a later success vouches for an earlier start."""
+    fleet = fleet_of(2)
+    tickets = [fleet.first(now) for now in (0.0, 0.1, 10.0)]
+    assert [ticket.sequence for ticket in tickets if ticket is not None] == [1, 2, 3]
+
+
+def test_the_usual_request_looks_closer_at_a_primary_that_is_throttled() -> None:
+    fleet = Fleet(plain_config(2, on_throttle="failover"), random=lambda: 0.0)
+    fleet.note(0, fleet.again(0, 0.0), Effect.THROTTLED, 0.0, retry_after=5.0)
+    assert fleet.first(4.9) is None
+    assert fleet.first(5.0) is not None
