@@ -168,10 +168,10 @@ class Fleet:
         Returns:
             None if :meth:`choose` has to look closer.
         """
-        health = self._health[0]
-        if self._gates_throttled and now < health.throttled_until:
-            return None
         with self._lock:
+            health = self._health[0]
+            if self._gates_throttled and now < health.throttled_until:
+                return None
             return health.start_if_healthy(now)
 
     def landed(self, ticket: Ticket, now: float) -> Event | None:

@@ -36,7 +36,12 @@ from azure_failover.transport._foreign import Foreign
 from azure_failover.transport._journey import Journey, may_concern_state
 from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_error, label_response
 from azure_failover.transport._log import log, log_retries
-from azure_failover.transport._options import DEFAULT_OPTIONS, EXTENSION, options_of
+from azure_failover.transport._options import (
+    DEFAULT_OPTIONS,
+    EXTENSION,
+    OPTIONS_AROUND,
+    options_of,
+)
 from azure_failover.transport._replay import Buffer
 from azure_failover.transport._reports import Broken, Reports
 from azure_failover.transport._retarget import Retargeter
@@ -238,7 +243,8 @@ class Driver(Generic[Req, Resp]):
         itinerary = self._retargeter.itinerary(request.method, request.url)
         if itinerary is None:
             return None
-        options = options_of(request.extensions.get(EXTENSION))
+        extension = request.extensions.get(EXTENSION)
+        options = OPTIONS_AROUND.get() if extension is None else options_of(extension)
         return Journey(request, itinerary, options, self.clock())
 
     def _first(self, journey: Journey[Req]) -> Ticket | None:

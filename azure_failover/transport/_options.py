@@ -55,7 +55,8 @@ class OptionFields(TypedDict, total=False):
 
 DEFAULT_OPTIONS: Final = FailoverOptions()
 _KNOWN: Final = tuple(field.name for field in attrs.fields(FailoverOptions))
-_AROUND: Final[ContextVar[FailoverOptions]] = ContextVar("failover", default=DEFAULT_OPTIONS)
+OPTIONS_AROUND: Final[ContextVar[FailoverOptions]] = ContextVar("failover", default=DEFAULT_OPTIONS)
+"""The options that :func:`failover_options` set; a request without an extension has these."""
 
 
 @contextmanager
@@ -72,11 +73,11 @@ def failover_options(**options: Unpack[OptionFields]) -> Generator[None]:
     Raises:
         ConfigError: If an option does not exist or has a wrong value.
     """
-    token = _AROUND.set(_overridden(_AROUND.get(), options, "failover_options()"))
+    token = OPTIONS_AROUND.set(_overridden(OPTIONS_AROUND.get(), options, "failover_options()"))
     try:
         yield
     finally:
-        _AROUND.reset(token)
+        OPTIONS_AROUND.reset(token)
 
 
 def options_of(extension: object) -> FailoverOptions:
@@ -89,9 +90,9 @@ def options_of(extension: object) -> FailoverOptions:
     Raises:
         ConfigError: If it is anything else, or has a key that does not exist.
     """
+    around = OPTIONS_AROUND.get()
     if extension is None:
-        return _AROUND.get()
-    around = _AROUND.get()
+        return around
     source = 'request.extensions["failover"]'
     if isinstance(extension, FailoverOptions):
         given = attrs.asdict(extension, filter=lambda field, value: value != field.default)

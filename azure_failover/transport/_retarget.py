@@ -32,7 +32,7 @@ class _Target:
     prefix: str
     key_header: str | None
     """The header that carries the key; None if the endpoint takes a token or the caller's own."""
-    key: Secret
+    key: str = attrs.field(repr=False)
     keeps_credentials: bool
     foreign_headers: tuple[str, ...]
     names: Mapping[str, str]
@@ -166,7 +166,7 @@ class Retargeter(Generic[Req, Resp]):
         headers = outgoing.headers
         headers["host"] = target.host
         if target.key_header is not None:
-            headers[target.key_header] = target.key.reveal()
+            headers[target.key_header] = target.key
         for name in target.foreign_headers:
             if name in headers:
                 del headers[name]
@@ -185,7 +185,7 @@ def _target(config: Config, index: int) -> _Target:
         host=endpoint.base.netloc,
         prefix=endpoint.base.path,
         key_header=None if endpoint.api_key is None else endpoint.key_header,
-        key=endpoint.api_key or Secret(""),
+        key="" if endpoint.api_key is None else endpoint.api_key.reveal(),
         keeps_credentials=endpoint.auth == "client",
         foreign_headers=tuple(config.foreign_headers(index)),
         names=config.renames(index),
