@@ -143,6 +143,8 @@ class Fleet:
         )
         self._gates_throttled = policy.on_throttle == "failover"
         self._homes: OrderedDict[str, int] = OrderedDict()
+        self.has_moved_state = False
+        """Whether an endpoint other than the primary may hold state that a request names."""
         self._begin([0] * len(config.endpoints))
 
     def _begin(self, generations: Iterable[int]) -> None:
@@ -238,6 +240,7 @@ class Fleet:
         """Remember at which endpoint these ids of state were made."""
         with self._lock:
             homes = self._homes
+            self.has_moved_state |= index > 0
             for name in ids:
                 homes[name] = index
                 homes.move_to_end(name)

@@ -33,7 +33,7 @@ from azure_failover.core.verdict import Effect
 from azure_failover.transport._delivery import Delivery
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
-from azure_failover.transport._journey import Journey, may_concern_state
+from azure_failover.transport._journey import Journey
 from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_error, label_response
 from azure_failover.transport._log import log, log_retries
 from azure_failover.transport._options import (
@@ -248,13 +248,17 @@ class Driver(Generic[Req, Resp]):
         return Journey(request, itinerary, options, self.clock())
 
     def _first(self, journey: Journey[Req]) -> Ticket | None:
-        """Start at the primary if nothing is special about a request and all is well there."""
+        """Start at the primary if nothing is special about a request and all is well there.
+
+        A chat that names state needs no closer look as long as only the primary can hold it, and
+        what the primary makes need not be learned: unknown ids are looked for where the URL says.
+        """
         if (
             not journey.itinerary.is_free
             or journey.options is not DEFAULT_OPTIONS
             or self._deadline is not None
             or journey.once is not None
-            or (journey.itinerary.is_chat and may_concern_state(journey.body))
+            or self.fleet.has_moved_state
         ):
             return None
         return self.fleet.first(journey.started)

@@ -34,18 +34,15 @@ class Itinerary:
     urls: list[Any]
 
     is_free: bool = attrs.field(init=False)
-    """Whether any endpoint may take it and no state is made, as far as method and URL tell."""
-    is_chat: bool = attrs.field(init=False)
+    """Whether, as far as method and URL tell, it moves freely and begins at the primary."""
 
     def __attrs_post_init__(self) -> None:
-        marks, mobility = self.habit.marks, self.habit.mobility
-        self.is_chat = marks == "chat"
-        self.is_free = mobility is Mobility.MOVES and marks != "responses" and not self.closed
-
-
-def may_concern_state(body: bytes) -> bool:
-    """Tell whether a chat's body may make or name state, from its words alone."""
-    return b'"store"' in body or b'"audio"' in body or b'"file_id"' in body
+        self.is_free = (
+            self.habit.mobility is Mobility.MOVES
+            and self.habit.marks != "responses"
+            and not self.closed
+            and self.addressed == 0
+        )
 
 
 @attrs.define(eq=False)
@@ -80,7 +77,7 @@ class Journey(Generic[Req]):
         """Whether an answer may bring ids of state that its endpoint now holds."""
         match self.itinerary.habit.marks:
             case "chat":
-                return may_concern_state(self.body)
+                return b'"store"' in self.body or b'"audio"' in self.body
             case "responses":
                 return True
             case None:

@@ -131,6 +131,17 @@ class Retargeter(Generic[Req, Resp]):
         )
         return target.origin + path
 
+    def _body_at(self, index: int, journey: Journey[Req]) -> tuple[object, int | None]:
+        """Give the body's stream for endpoint ``index``, and its length if that is a new one."""
+        if journey.once is not None:
+            return journey.once, None
+        body = journey.renamed(index, self._targets[index].names)
+        if body is None:
+            body = journey.body
+        if body is journey.body and isinstance(journey.request.stream, self._in_memory):
+            return journey.request.stream, None
+        return self._family.memory_stream(body), len(body)
+
     def request_for(
         self,
         index: int,
@@ -155,13 +166,8 @@ class Retargeter(Generic[Req, Resp]):
             url = itinerary.urls[index] = self._family.parse_url(text)
         extensions = _extensions(target, journey, time_left, trace)
         stream, length = request.stream, None
-        if journey.once is not None:
-            stream = journey.once
-        else:
-            body = journey.renamed(index, target.names) if target.names else None
-            body = journey.body if body is None else body
-            if body is not journey.body or not isinstance(stream, self._in_memory):
-                stream, length = self._family.memory_stream(body), len(body)
+        if target.names or not isinstance(stream, self._in_memory):
+            stream, length = self._body_at(index, journey)
         outgoing = self._family.copy_request(request, url, extensions, stream)
         headers = outgoing.headers
         headers["host"] = target.host
