@@ -15,14 +15,17 @@ from azure_failover import (
     Client,
     Config,
     Endpoint,
+    Explanation,
     FailoverOptions,
     FailoverTransport,
     Ledger,
     Policy,
     RateLimitError,
     Status,
+    Stop,
     TokenCredential,
     TokenProvider,
+    failover_options,
     ledger_of,
 )
 
@@ -118,6 +121,24 @@ def with_credentials() -> Config:
         ),
         Policy(attempt_timeout=AttemptTimeout(connect=2, read=None), buffer_limit=0),
     )
+
+
+def explained(client: Client, tasks: AsyncClient) -> list[str]:
+    transport = FailoverTransport({}, strict=True)
+    modern = azure_failover.httpx2.FailoverTransport({}, strict=True)
+    explanations: list[Explanation] = [
+        transport.explain(httpx.Request("GET", "https://eastus.openai.azure.com/openai/v1/files")),
+        modern.explain(httpx2.Request("GET", "https://eastus.openai.azure.com/openai/v1/files")),
+        client.explain("chat/completions", {"messages": []}, deployment="gpt"),
+        tasks.explain("files"),
+    ]
+    stops: list[Stop] = [stop for explanation in explanations for stop in explanation.stops]
+    return [f"{stop.endpoint} {stop.url} {stop.note}" for stop in stops]
+
+
+def with_options(client: Client) -> str | None:
+    with failover_options(auto_failover=False, deadline=20, timeout=None):
+        return client.chat("Hello").text
 
 
 def built() -> Config:

@@ -6,7 +6,14 @@ import httpx
 import httpx2
 
 import azure_failover.httpx2
-from azure_failover import AsyncClient, Client, Endpoint, FailoverTransport, Policy
+from azure_failover import (
+    AsyncClient,
+    Client,
+    Endpoint,
+    FailoverTransport,
+    Policy,
+    failover_options,
+)
 
 
 def wrong_family() -> None:
@@ -27,6 +34,9 @@ def wrong_key() -> None:
     Policy(fallback="auto")  # error: call-arg
     Client({}, http3=True)  # error: call-arg
     Client(5)  # error: arg-type
+    failover_options(auto_failover="no")  # error: arg-type
+    failover_options(dedline=5)  # error: call-arg
+    FailoverTransport({}).explain(httpx2.Request("GET", "https://a"))  # error: arg-type
 
 
 def wrong_credential() -> None:
