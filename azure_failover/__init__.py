@@ -24,8 +24,8 @@ from azure_failover.chat import (
     Usage,
 )
 from azure_failover.client import AsyncClient, Client
-from azure_failover.core.config import Config, ConfigSource, Endpoint, Policy
-from azure_failover.core.credentials import Secret
+from azure_failover.core.config import AttemptTimeout, Config, ConfigSource, Endpoint, Policy
+from azure_failover.core.credentials import Secret, TokenCredential, TokenProvider
 from azure_failover.core.errors import (
     AllEndpointsFailed,
     AuthenticationError,
@@ -55,6 +55,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AllEndpointsFailed",
     "AsyncClient",
+    "AttemptTimeout",
     "AuthenticationError",
     "AzureFailoverError",
     "BadRequestError",
@@ -88,6 +89,8 @@ __all__ = [
     "ServiceUnavailableError",
     "Status",
     "StatusError",
+    "TokenCredential",
+    "TokenProvider",
     "ToolCall",
     "Usage",
     "__version__",

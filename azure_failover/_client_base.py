@@ -93,15 +93,21 @@ class Base:
             raise ValueError(
                 f"operation {operation!r} is no route: write one such as 'chat/completions'"
             )
-        primary = self.config.primary
+        primary, takes_deployment = self.config.primary, route in DEPLOYMENT_ROUTES
         url = f"{primary.endpoint}/openai"
-        if route in DEPLOYMENT_ROUTES:
-            url += f"/deployments/{quote(deployment or primary.deployment_name, safe='')}"
-        version = primary.api_version or DEFAULT_API_VERSION
+        json = None if payload is None else dict(payload)
+        if primary.api == "v1":
+            url += f"/v1/{route}"
+            if json is not None and (deployment or (takes_deployment and "model" not in json)):
+                json["model"] = deployment or primary.deployment_name
+        else:
+            if takes_deployment:
+                url += f"/deployments/{quote(deployment or primary.deployment_name, safe='')}"
+            url += f"/{route}?api-version={primary.api_version or DEFAULT_API_VERSION}"
         return {
-            "method": "GET" if payload is None else "POST",
-            "url": f"{url}/{route}?api-version={version}",
-            "json": None if payload is None else dict(payload),
+            "method": "GET" if json is None else "POST",
+            "url": url,
+            "json": json,
             "extensions": {EXTENSION: options},
         }
 

@@ -14,7 +14,7 @@ import httpx
 
 from azure_failover._client_base import Base, Messages, TransportOptions, chat_payload
 from azure_failover.chat import ChatCompletion, Embeddings, chat_completion, embeddings
-from azure_failover.core.config import ConfigSource, read_config
+from azure_failover.core.config import ConfigSource, read_config, sync_problems
 from azure_failover.core.errors import ConfigError
 from azure_failover.core.ledger import Ledger
 from azure_failover.transport._options import FailoverOptions
@@ -44,6 +44,8 @@ class Client(Base):
         config = None
         if isinstance(read, ConfigError):
             raise read
+        if problems := sync_problems(read):
+            raise ConfigError(problems)
         super().__init__(read, options)
         # The transport sets the timeouts, per attempt, and reads the environment.
         self._http = httpx.Client(

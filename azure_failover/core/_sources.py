@@ -17,13 +17,23 @@ from typing import Any, Final, NamedTuple, cast
 import attrs
 
 from azure_failover.core._endpoint import (
+    CREDENTIAL_FIELDS,
+    OTHER_KINDS,
     Endpoint,
-    Policy,
     endpoint_flaws,
-    fleet_problems,
-    policy_flaws,
-    remedy,
+    is_word,
+    kinds_of,
+    several_flaws,
 )
+from azure_failover.core._flaws import remedy, seconds_flaw
+from azure_failover.core._policy import (
+    PHASES,
+    AttemptTimeout,
+    Policy,
+    attempt_timeout_flaws,
+    policy_flaws,
+)
+from azure_failover.core._relations import fleet_problems
 from azure_failover.core._structure import as_mapping, kind_of, structured
 from azure_failover.core.credentials import Secret
 from azure_failover.core.errors import ConfigError, Problem
@@ -60,6 +70,9 @@ class Parts(NamedTuple):
     endpoints: tuple[Endpoint, ...]
     policy: Policy
 
+
+_EXPIRING: Final = "AZURE_OPENAI_AD_TOKEN"
+"""A variable of the openai SDK; the token in it expires, so it is only mentioned, never read."""
 
 _REQUIRED: Final = ("endpoint", "api_key", "deployment_name")
 _TOP_LEVEL: Final = ("backups", "policy")
@@ -106,20 +119,31 @@ def _primary(
 ) -> dict[str, Any]:
     values = structured(Endpoint, given, "", problems, extra=(*_TOP_LEVEL, "max_retries"))
     _take_max_retries(given, "", problems)
-    variables = _variables(env, [field for field in PRIMARY_VARIABLES if field not in given])
+    skipped = {*given, *(("api_key",) if _has_another_kind(given) else ())}
+    variables = _variables(env, [field for field in PRIMARY_VARIABLES if field not in skipped])
     for field, name in variables.items():
         if env[name]:
             values[field] = Secret(env[name]) if field == "api_key" else env[name]
         else:
             problems.append(_empty(name))
     problems += [
-        _missing(field, "") for field in _REQUIRED if field not in given and field not in variables
+        _missing(field, "", env)
+        for field in _REQUIRED
+        if field not in skipped and field not in variables
     ]
+    problems += [flaw.at("") for flaw in several_flaws(kinds_of(given))]
     problems += [
         attrs.evolve(flaw, field=variables.get(flaw.field, flaw.field)).at("")
         for flaw in endpoint_flaws(values)
     ]
     return values
+
+
+def _has_another_kind(given: Mapping[Any, Any]) -> bool:
+    """Tell whether a mapping says, rightly or not, that its credential is no key."""
+    if "token_provider" in given or "credential" in given:
+        return True
+    return "auth" in given and not is_word(given["auth"], "endpoint")
 
 
 def _variables(env: Mapping[str, str], fields: Iterable[str]) -> dict[str, str]:
@@ -135,10 +159,17 @@ def _empty(name: str) -> Problem:
     return Problem(name, "is set but empty", "unset it or give it a value")
 
 
-def _missing(field: str, path: str) -> Problem:
+def _missing(field: str, path: str, env: Mapping[str, str]) -> Problem:
     variables = PRIMARY_VARIABLES[field]
     also = "" if path else f", or set {variables[0]}"
+    if field == "api_key":
+        also += OTHER_KINDS + _expiring_advice(env)
     return Problem(f"{path}{field}", "is missing", f"{remedy(field)}{also}")
+
+
+def _expiring_advice(env: Mapping[str, str]) -> str:
+    advice = f"; {_EXPIRING} is not read, since a token expires: give a token_provider"
+    return advice if env.get(_EXPIRING) else ""
 
 
 def _backups(
@@ -148,7 +179,6 @@ def _backups(
     if not isinstance(given, list | tuple):
         problems.append(Problem("backups", f"is {kind_of(given)}, not a list", remedy("backups")))
         return []
-    inherited = {field: value for field, value in primary.items() if field not in _NOT_INHERITED}
     backups: list[dict[str, Any]] = []
     for index, backup in enumerate(cast("Sequence[object]", given)):
         path = f"backups[{index}]."
@@ -157,10 +187,12 @@ def _backups(
             what = f"is {kind_of(backup)}, not a mapping"
             problems.append(Problem(path[:-1], what, 'write {"endpoint": "https://…"}'))
             continue
-        values = inherited | structured(Endpoint, own, path, problems, extra=("max_retries",))
+        values = structured(Endpoint, own, path, problems, extra=("max_retries",))
+        problems += _credential_problems(own, primary, path)
+        values = _inherited(own, primary) | values
         _take_max_retries(own, path, problems)
         if "endpoint" not in own:
-            problems.append(_missing("endpoint", path))
+            problems.append(_missing("endpoint", path, {}))
         problems += [flaw.at(path) for flaw in endpoint_flaws(values) if flaw.field in own]
         backups.append(values)
     return backups
@@ -168,6 +200,25 @@ def _backups(
 
 _NOT_INHERITED: Final = frozenset({"endpoint", "name", "deployments"})
 """What makes an endpoint this one endpoint; all else is inherited."""
+
+_KIND: Final = frozenset({*CREDENTIAL_FIELDS, "auth"})
+"""What is inherited as a unit: who says one of these has a credential of its own."""
+
+
+def _inherited(own: Mapping[Any, Any], primary: Mapping[str, Any]) -> dict[str, Any]:
+    dropped = _NOT_INHERITED | _KIND if kinds_of(own) else _NOT_INHERITED
+    return {field: value for field, value in primary.items() if field not in dropped}
+
+
+def _credential_problems(
+    own: Mapping[Any, Any], primary: Mapping[str, Any], path: str
+) -> list[Problem]:
+    problems = [flaw.at(path) for flaw in several_flaws(kinds_of(own))]
+    wants_own = is_word(own.get("auth"), "endpoint") and is_word(primary.get("auth"), "client")
+    if wants_own and not any(field in own for field in CREDENTIAL_FIELDS):
+        what = 'is "endpoint", and the primary has no credential to inherit'
+        problems.append(Problem(f"{path}auth", what, f"give {', '.join(CREDENTIAL_FIELDS)} here"))
+    return problems
 
 
 def _policy(given: object, problems: list[Problem]) -> Policy:
@@ -178,9 +229,31 @@ def _policy(given: object, problems: list[Problem]) -> Policy:
         problems.append(Problem("policy", f"is {kind_of(given)}, not a mapping", remedy("policy")))
         return Policy()
     before = len(problems)
-    values = structured(Policy, fields, "policy.", problems)
+    values = structured(Policy, fields, "policy.", problems, extra=("attempt_timeout",))
+    if "attempt_timeout" in fields:
+        values["attempt_timeout"] = _attempt_timeout(fields["attempt_timeout"], problems)
     problems += [flaw.at("policy.") for flaw in policy_flaws(values)]
     return Policy(**values) if len(problems) == before else Policy()
+
+
+def _attempt_timeout(given: object, problems: list[Problem]) -> AttemptTimeout:
+    """Read seconds for all phases, or a mapping of phases."""
+    if isinstance(given, AttemptTimeout):
+        return given
+    path = "policy.attempt_timeout"
+    phases = as_mapping(given)
+    before = len(problems)
+    if phases is not None:
+        values = structured(AttemptTimeout, phases, f"{path}.", problems)
+        problems += [flaw.at(f"{path}.") for flaw in attempt_timeout_flaws(values)]
+    elif isinstance(given, bool) or not isinstance(given, int | float):
+        what = f"is {kind_of(given)}, not a number or a mapping"
+        problems.append(Problem(path, what, remedy("attempt_timeout")))
+        return AttemptTimeout()
+    else:
+        values = dict.fromkeys(PHASES, given)
+        problems += [flaw.at("policy.") for flaw in seconds_flaw("attempt_timeout", given)]
+    return AttemptTimeout(**values) if len(problems) == before else AttemptTimeout()
 
 
 def from_toml(path: str | os.PathLike[str], env: Mapping[str, str]) -> Parts | ConfigError:
@@ -204,7 +277,21 @@ def from_toml(path: str | os.PathLike[str], env: Mapping[str, str]) -> Parts | C
         what = f"is not valid TOML{place}"
         advice = 'write lines such as endpoint = "https://…" and [[backups]] tables'
         return ConfigError([Problem("file", what, advice)], source=source)
-    return from_dict(data, env, source=source)
+    read = from_dict(data, env, source=source)
+    if isinstance(read, ConfigError):
+        return ConfigError([_for_a_file(problem) for problem in read.problems], source=source)
+    return read
+
+
+def _for_a_file(problem: Problem) -> Problem:
+    """Say what to do instead where a file tries to hold what only Python can."""
+    if problem.path.rpartition(".")[2] not in ("token_provider", "credential"):
+        return problem
+    advice = (
+        "a file cannot hold it: read the file by tomllib, put the object into the dict, "
+        "and give the dict"
+    )
+    return attrs.evolve(problem, remedy=advice)
 
 
 def from_env(env: Mapping[str, str]) -> Parts | ConfigError:
@@ -229,7 +316,7 @@ def from_env(env: Mapping[str, str]) -> Parts | ConfigError:
         {"backups": [tables[number] for number in numbers]}, env, source="the environment"
     )
     if isinstance(read, ConfigError):
-        problems += [_renamed(problem, numbers, variables) for problem in read.problems]
+        problems += [_renamed(problem, numbers, variables, env) for problem in read.problems]
     return ConfigError(problems, source="the environment") if problems else read
 
 
@@ -244,17 +331,20 @@ def _unknown_variable(name: str, number: str, suffix: str) -> Problem:
 
 
 def _renamed(
-    problem: Problem, numbers: list[int], variables: Mapping[tuple[int, str], str]
+    problem: Problem,
+    numbers: list[int],
+    variables: Mapping[tuple[int, str], str],
+    env: Mapping[str, str],
 ) -> Problem:
     """Give a problem of the dict form the name of the variable that caused it."""
-    path = problem.path
+    path, advice = problem.path, problem.remedy
+    if problem.what == "is missing":
+        field = path.rpartition(".")[2]
+        advice = f"set it: {remedy(field)}{_expiring_advice(env) if field == 'api_key' else ''}"
     if path.startswith("backups["):
         index, _, field = path.removeprefix("backups[").partition("].")
         number = numbers[int(index)]
         path = variables.get((number, field), f"{BACKUP_PREFIX}{number}_{field.upper()}")
     elif path in PRIMARY_VARIABLES:
         path = PRIMARY_VARIABLES[path][0]
-    advice = problem.remedy
-    if problem.what == "is missing":
-        advice = f"set it: {advice.partition(', or set ')[0]}"
     return attrs.evolve(problem, path=path, remedy=advice)

@@ -6,17 +6,28 @@ and never quotes a value.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
+from functools import partial
 from math import inf
 from typing import Any, Final, Literal, get_args, get_origin
 
 import attrs
 from cattrs import Converter
 
-from azure_failover.core._endpoint import CHOICES, Endpoint, Policy, choice_flaw, remedy
-from azure_failover.core.credentials import Secret
+from azure_failover.core import _endpoint, _policy
+from azure_failover.core._endpoint import Endpoint
+from azure_failover.core._flaws import choice_flaw, remedy
+from azure_failover.core._policy import PHASES, AttemptTimeout, Policy
+from azure_failover.core.credentials import (
+    Secret,
+    TokenCredential,
+    TokenProvider,
+    credential_problem,
+    provider_problem,
+)
 from azure_failover.core.errors import Problem
 
 
@@ -77,6 +88,17 @@ def _structure_secret(value: Any, _: Any) -> Secret:  # noqa: ANN401
     raise _WrongTypeError(f"is {kind_of(value)}, not text")
 
 
+def _structure_source(
+    problem: Callable[[object], str | None],
+) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:  # noqa: ANN401
+        if what := problem(value):
+            raise _WrongTypeError(f"is {kind_of(value)}, {what}")
+        return value
+
+    return structure
+
+
 def _structure_names(value: Any, _: Any) -> Mapping[str, str]:  # noqa: ANN401
     pairs = as_mapping(value)
     if pairs is None:
@@ -101,23 +123,35 @@ def _converter() -> Converter:
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(str, _strict(str, "text"))
     converter.register_structure_hook(bool, _strict(bool, "true or false"))
+    converter.register_structure_hook(int, _strict(int, "a whole number"))
     converter.register_structure_hook(float, _structure_number)
     converter.register_structure_hook(Secret, _structure_secret)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _structure_names)
     converter.register_structure_hook_func(_is_choice, _structure_choice)
+    for source, problem in (
+        (TokenProvider, provider_problem),
+        (TokenCredential, credential_problem),
+    ):
+        hook = _structure_source(problem)
+        converter.register_structure_hook_func(partial(operator.eq, source), hook)
     return converter
 
 
 _CONVERTER: Final = _converter()
-attrs.resolve_types(Endpoint)
+_CLASSES: Final[tuple[type[attrs.AttrsInstance], ...]] = (Endpoint, Policy, AttemptTimeout)
 _TYPES: Final[Mapping[type, Mapping[str, Any]]] = {
-    Endpoint: {field.name: field.type for field in attrs.fields(Endpoint)},
-    Policy: {field.name: field.type for field in attrs.fields(Policy)},
+    kind: {field.name: field.type for field in attrs.fields(attrs.resolve_types(kind))}
+    for kind in _CLASSES
 }
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {**_endpoint.CHOICES, **_policy.CHOICES}
+_MOVED: Final[Mapping[str, str]] = {
+    f"policy.{phase}_timeout": f"attempt_timeout.{phase}" for phase in PHASES
+}
+"""Keys that have a place of their own under another name."""
 
 
 def structured(
-    kind: type[Endpoint | Policy],
+    kind: type[Endpoint | Policy | AttemptTimeout],
     given: Mapping[Any, Any],
     path: str,
     problems: list[Problem],
@@ -143,8 +177,8 @@ def structured(
         try:
             values[key] = _CONVERTER.structure(value, types[key])
         except _WrongTypeError as error:
-            if key in CHOICES:
-                problems.append(choice_flaw(key, CHOICES[key]).at(path))
+            if key in _CHOICES:
+                problems.append(choice_flaw(key, _CHOICES[key]).at(path))
             else:
                 problems.append(Problem(f"{path}{key}", str(error), remedy(key)))
     return values
@@ -152,7 +186,8 @@ def structured(
 
 def unknown_key(key: object, path: str, known: Iterable[str]) -> Problem:
     """Say that a key does not exist, and which one may have been meant."""
-    close = get_close_matches(str(key).lower(), [*known], n=1)
+    moved = _MOVED.get(f"{path}{key}")
+    close = [moved] if moved else get_close_matches(str(key).lower(), [*known], n=1)
     shown = str(key) if isinstance(key, str) and key.isprintable() else repr(key)
     remedy = f"did you mean {close[0]}?" if close else f"the keys are {', '.join(known)}"
     return Problem(f"{path}{shown[:60]}", "is not a known key", remedy)

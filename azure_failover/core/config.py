@@ -12,21 +12,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from azure_failover.core import _sources
-from azure_failover.core._endpoint import (
-    DEFAULT_API_VERSION,
-    Endpoint,
-    Policy,
-    fleet_problems,
-    values_of,
-)
+from azure_failover.core._endpoint import CREDENTIAL_FIELDS, Endpoint, values_of
+from azure_failover.core._flaws import DEFAULT_API_VERSION
+from azure_failover.core._policy import AttemptTimeout, Policy
+from azure_failover.core._relations import fleet_problems
 from azure_failover.core._sources import Parts
-from azure_failover.core.credentials import MASK
-from azure_failover.core.errors import ConfigError
+from azure_failover.core.credentials import (
+    CREDENTIAL_HEADERS,
+    MASK,
+    Secret,
+    identity_of,
+    is_async_source,
+)
+from azure_failover.core.errors import ConfigError, Problem
 
 ConfigSource: TypeAlias = "Mapping[str, Any] | Config | str | os.PathLike[str] | None"
 """What every constructor takes: a dict, a :class:`Config`, a TOML path, or None (environment)."""
@@ -84,9 +87,26 @@ class Config:
         names = {**there.deployments, self.primary.deployment_name: there.deployment_name}
         return {here: name for here, name in names.items() if here != name}
 
+    def foreign_headers(self, index: int) -> tuple[str, ...]:
+        """Name the headers, in lower case, that a request to endpoint ``index`` must not keep.
+
+        These are all in which any endpoint looks for a credential, but for the one that the
+        endpoint's own credential overwrites. None for ``auth="client"``.
+        """
+        there = self.endpoints[index]
+        if there.auth == "client":
+            return ()
+        own = "authorization" if there.api_key is None else there.key_header
+        keys = [endpoint.key_header for endpoint in self.endpoints]
+        return tuple(name for name in dict.fromkeys((*CREDENTIAL_HEADERS, *keys)) if name != own)
+
+    def async_only(self) -> tuple[str, ...]:
+        """Name the endpoints whose tokens can only be awaited: threads cannot use them."""
+        return tuple(endpoint.name for endpoint in self.endpoints if is_async_source(endpoint))
+
     def redact(self, text: str) -> str:
         """Give ``text`` with every key of this configuration masked."""
-        keys = {endpoint.api_key.reveal() for endpoint in self.endpoints}
+        keys = {endpoint.api_key.reveal() for endpoint in self.endpoints if endpoint.api_key}
         for key in sorted(keys, key=len, reverse=True):  # one may begin another
             text = text.replace(key, MASK)
         return text
@@ -94,15 +114,17 @@ class Config:
     def to_dict(self, *, reveal_secrets: bool = False) -> dict[str, Any]:
         """Give the documented dict form, with everything that was inherited written out.
 
-        With ``reveal_secrets`` the result can be read back by :meth:`from_dict`; otherwise the
-        keys are masked.
+        With ``reveal_secrets`` the result can be read back by :meth:`from_dict`; otherwise keys,
+        token providers and credentials are masked.
         """
 
         def plain(endpoint: Endpoint) -> dict[str, Any]:
-            key = endpoint.api_key.reveal() if reveal_secrets else MASK
-            values = {**values_of(endpoint), "api_key": key}
-            if endpoint.api_version is None:
-                del values["api_version"]
+            values = {key: value for key, value in values_of(endpoint).items() if value is not None}
+            for field in CREDENTIAL_FIELDS:
+                if field in values and not reveal_secrets:
+                    values[field] = MASK
+                elif isinstance(values.get(field), Secret):
+                    values[field] = values[field].reveal()
             values["deployments"] = dict(endpoint.deployments)
             return values
 
@@ -111,7 +133,7 @@ class Config:
         return {
             **primary,
             "backups": [plain(backup) for backup in self.backups],
-            "policy": values_of(self.policy),
+            "policy": attrs.asdict(self.policy),
         }
 
     @classmethod
@@ -139,9 +161,9 @@ class Config:
         :data:`PRIMARY_VARIABLES`, if they are set.
 
         Args:
-            data: ``api_key``, ``endpoint``, ``deployment_name`` and the other fields of
-                :class:`Endpoint` for the primary; ``backups``, a list of the same; ``policy``,
-                the fields of :class:`Policy`.
+            data: ``endpoint``, ``deployment_name``, ``api_key`` or another credential, and the
+                other fields of :class:`Endpoint` for the primary; ``backups``, a list of the
+                same; ``policy``, the fields of :class:`Policy`.
             env: The environment; ``os.environ`` by default.
         """
         read = _built(_sources.from_dict(data, os.environ if env is None else env))
@@ -171,6 +193,29 @@ class Config:
         return _raised(read)
 
 
+def sync_problems(config: Config) -> list[Problem]:
+    """Say what keeps threads from using a configuration: tokens that can only be awaited."""
+    problems: list[Problem] = []
+    told: set[object] = set()
+    for index, endpoint in enumerate(config.endpoints):
+        is_provider = endpoint.token_provider is not None
+        source = identity_of(endpoint.token_provider if is_provider else endpoint.credential)
+        if source in told or not is_async_source(endpoint):
+            continue
+        told.add(source)
+        field = "token_provider" if is_provider else "credential"
+        path = f"backups[{index - 1}].{field}" if index else field
+        what = "is async, and this client is for threads"
+        problems.append(Problem(path, what, f"use AsyncClient, or give a {_SYNC[field]}"))
+    return problems
+
+
+_SYNC: Final = {
+    "token_provider": "provider that is not async",
+    "credential": "credential of azure.identity, not of azure.identity.aio",
+}
+
+
 def read_config(source: ConfigSource) -> Config | ConfigError:
     """Do the work of :meth:`Config.of` without raising, for callers that must forget first."""
     if isinstance(source, Config):
@@ -194,9 +239,11 @@ def _raised(read: Config | ConfigError) -> Config:
 
 __all__ = [
     "DEFAULT_API_VERSION",
+    "AttemptTimeout",
     "Config",
     "ConfigSource",
     "Endpoint",
     "Policy",
     "read_config",
+    "sync_problems",
 ]

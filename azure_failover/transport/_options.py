@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import attrs
 
-from azure_failover.core._endpoint import is_seconds
+from azure_failover.core._flaws import is_seconds
 from azure_failover.core.errors import ConfigError, Problem
 
 EXTENSION: Final = "failover"

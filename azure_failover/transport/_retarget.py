@@ -11,9 +11,9 @@ from typing import Any, Final, Generic
 
 import attrs
 
-from azure_failover.core.body import rename_model
-from azure_failover.core.config import Config
-from azure_failover.core.credentials import CREDENTIAL_HEADERS, Secret
+from azure_failover.core.body import rename_deployment
+from azure_failover.core.config import AttemptTimeout, Config
+from azure_failover.core.credentials import Secret
 from azure_failover.core.routes import Route, parse_route
 from azure_failover.transport._family import Family, Req, Resp, Url
 from azure_failover.transport._options import FailoverOptions
@@ -21,7 +21,6 @@ from azure_failover.transport._options import FailoverOptions
 _PHASES: Final[tuple[str, ...]] = ("connect", "read", "write", "pool")
 """The phases of httpx's ``timeout`` extension."""
 _CACHE_SIZE: Final = 1024
-_FOREIGN_HEADERS: Final = tuple(name for name in CREDENTIAL_HEADERS if name != "api-key")
 _OWNED_EXTENSIONS: Final = frozenset({"sni_hostname", "target"})
 """Request extensions that say where a request goes, and so are ours to say."""
 
@@ -58,11 +57,13 @@ class _Target:
     origin: str
     host: str
     prefix: str
-    key: Secret
+    key: Secret | None
+    key_header: str
+    foreign_headers: tuple[str, ...]
     names: Mapping[str, str]
     api_version: str | None
     timeout: float
-    connect_timeout: float
+    attempt_timeout: AttemptTimeout
     last_timeouts: tuple[float | None, Mapping[str, float | None] | None, Mapping[str, float]]
     """What was asked for last, and what came of it: a client asks for the same again and again."""
 
@@ -127,14 +128,16 @@ class Retargeter(Generic[Req, Resp]):
                 key: value for key, value in extensions.items() if key not in _OWNED_EXTENSIONS
             }
         renamed = body = journey.body
-        if target.names and body and not _is_form(request.headers):
-            renamed = rename_model(body, target.names)
+        if target.names and body:
+            kind = request.headers.get("content-type", "")
+            renamed = rename_deployment(body, target.names, content_type=kind) or body
         changed = None if renamed is body else renamed
         outgoing = self._family.copy_request(request, url, extensions, changed)
         headers = outgoing.headers
         headers["host"] = target.host
-        headers["api-key"] = target.key.reveal()
-        for name in _FOREIGN_HEADERS:
+        if target.key is not None:
+            headers[target.key_header] = target.key.reveal()
+        for name in target.foreign_headers:
             if name in headers:
                 del headers[name]
         if changed is not None or journey.was_streamed:
@@ -150,16 +153,14 @@ def _target(config: Config, index: int) -> _Target:
         host=endpoint.base.netloc,
         prefix=endpoint.base.path,
         key=endpoint.api_key,
+        key_header=endpoint.key_header,
+        foreign_headers=config.foreign_headers(index),
         names=config.renames(index),
         api_version=endpoint.api_version,
         timeout=endpoint.timeout,
-        connect_timeout=config.policy.connect_timeout,
+        attempt_timeout=config.policy.attempt_timeout,
         last_timeouts=(-1.0, None, {}),
     )
-
-
-def _is_form(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-type", "").startswith(("multipart/", "application/x-www-form"))
 
 
 def _timeouts(
@@ -171,7 +172,10 @@ def _timeouts(
     """
     limit = target.timeout if own is None else own
     limits: dict[str, float] = dict.fromkeys(_PHASES, limit)
-    limits["connect"] = min(limit, target.connect_timeout)
+    for phase in _PHASES:
+        seconds: float | None = getattr(target.attempt_timeout, phase)
+        if seconds is not None:
+            limits[phase] = min(limit, seconds)
     for phase, seconds in (given or {}).items():
         if seconds is not None and phase in limits:
             limits[phase] = min(limits[phase], seconds)

@@ -113,7 +113,17 @@ POLICIES: st.SearchStrategy[Data] = st.fixed_dictionaries(
         "on_throttle": st.sampled_from(("return", "failover", "wait")),
         "on_misconfigured": st.sampled_from(("return", "failover")),
         "deadline": st.none() | TIMEOUTS,
-        "connect_timeout": TIMEOUTS,
+        "attempt_timeout": TIMEOUTS
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "connect": TIMEOUTS,
+                "read": st.none() | TIMEOUTS,
+                "write": st.none() | TIMEOUTS,
+                "pool": st.none() | TIMEOUTS,
+            },
+        ),
+        "buffer_limit": st.integers(0, 2**40),
         "pause": st.floats(0.001, 100.0),
         "max_pause": st.floats(100.0, 1000.0),
         "probe_lease": TIMEOUTS,

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from azure_failover import Config, ConfigError, Endpoint, Policy, Problem, Secret
-from azure_failover.core.body import rename_model
+from azure_failover.core.body import rename_deployment
 
 VALID: dict[str, Any] = {
     "endpoint": "https://east.openai.azure.com",
@@ -630,8 +630,8 @@ def test_renames_reach_into_bodies() -> None:
     """Promise 7: what a configuration maps is what a body's ``model`` becomes."""
     data = backed(deployment_name="mini", deployments={"big": "large"})
     names = Config.from_dict(data, env={}).renames(1)
-    assert rename_model(b'{"model": "big"}', names) == b'{"model": "large"}'
-    assert rename_model(b'{"model": "gpt"}', names) == b'{"model": "mini"}'
+    assert rename_deployment(b'{"model": "big"}', names) == b'{"model": "large"}'
+    assert rename_deployment(b'{"model": "gpt"}', names) == b'{"model": "mini"}'
 
 
 def test_an_error_survives_a_pickle() -> None:

@@ -92,8 +92,8 @@ def test_a_backup_reads_its_own_variables_and_inherits_the_rest() -> None:
         }
     )
     nine, ten = config.backups
-    assert (nine.name, nine.api_key.reveal(), nine.deployment_name) == ("nine", "key", "gpt")
-    assert (ten.name, ten.api_key.reveal(), ten.deployment_name) == ("ten", "other", "mine")
+    assert (nine.name, nine.api_key, nine.deployment_name) == ("nine", Secret("key"), "gpt")
+    assert (ten.name, ten.api_key, ten.deployment_name) == ("ten", Secret("other"), "mine")
     assert (nine.api_version, ten.api_version) == (None, "2024-06-01")
 
 
@@ -104,7 +104,7 @@ def test_the_long_names_of_a_backup_work_too() -> None:
         f"{BACKUP}1_DEPLOYMENT_NAME": "mine",
     }
     (backup,) = Config.from_env({**ENV, **env}).backups
-    assert (backup.api_key.reveal(), backup.deployment_name) == ("other", "mine")
+    assert (backup.api_key, backup.deployment_name) == (Secret("other"), "mine")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from core_strategies import OWN_FIELDS, PATHS, Data, addresses, config_dicts
 from hypothesis import given, settings, strategies as st
 
-from azure_failover import Config, Endpoint
+from azure_failover import Config, Endpoint, Secret
 from azure_failover.core._base_url import BaseUrl, BaseUrlProblem
 from azure_failover.core.config import DEFAULT_API_VERSION
 
@@ -18,7 +18,7 @@ QUICK = settings(max_examples=60, deadline=None)
 
 def plain(endpoint: Endpoint, field: str) -> object:
     value: object = getattr(endpoint, field)
-    return endpoint.api_key.reveal() if field == "api_key" else value
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 @QUICK

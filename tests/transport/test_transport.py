@@ -243,7 +243,7 @@ def test_an_attempt_never_waits_longer_than_its_caller(world: World) -> None:
         seen.append(request.extensions["timeout"])
         return Status(200)
 
-    config = CONFIG | {"timeout": 20, "policy": {"connect_timeout": 3}}
+    config = CONFIG | {"timeout": 20, "policy": {"attempt_timeout": {"connect": 3}}}
     with world.session(
         config, transport=scripted(world.family, play), timeout=600, runtime=Clock().runtime()
     ) as session:

@@ -1,0 +1,123 @@
+"""The policy as a value, and what may be wrong with it.
+
+Says when to move on, when to come back and how long to go on; acts on none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+import attrs
+
+from azure_failover.core._flaws import (
+    Flaw,
+    choice_flaws,
+    choices_of,
+    raise_flaws,
+    remedy,
+    seconds_flaw,
+)
+
+PHASES: Final = ("connect", "read", "write", "pool")
+"""The phases of an attempt, as HTTP clients call them."""
+
+
+@attrs.frozen(kw_only=True)
+class AttemptTimeout:
+    """Seconds that each phase of an attempt may take; None leaves a phase to the endpoint.
+
+    The endpoint's ``timeout``, the caller's timeout and the time that the deadline leaves count as
+    well: the shortest wins.
+
+    Attributes:
+        connect: Making a connection.
+        read: Waiting for a part of the answer.
+        write: Sending a part of the request.
+        pool: Waiting for a free connection.
+    """
+
+    connect: float | None = 5.0
+    read: float | None = None
+    write: float | None = None
+    pool: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        raise_flaws(attempt_timeout_flaws(attrs.asdict(self)), "AttemptTimeout")
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """When to move on, when to come back, and how long to go on trying.
+
+    Attributes:
+        failback: ``auto`` wins a failed endpoint back by a single probe; ``never`` stays on the
+            backup until a reset, or until the backup fails too.
+        on_throttle: What a 429 does. ``return``: the caller gets it. ``failover``: the next
+            endpoint is tried, and this one is passed over for as long as Azure asked. ``wait``:
+            the same endpoint is tried once more after the time that Azure asked for, if the
+            deadline allows (without a deadline: up to 120 s).
+        on_misconfigured: What a 401, a 403 or a missing deployment does: ``return`` or
+            ``failover``. Either way the endpoint is flagged, and a warning is logged.
+        deadline: Seconds that a request may take over all its attempts; None for no limit.
+        attempt_timeout: Seconds that each phase of an attempt may take at most.
+        pause: Seconds for which a failed endpoint is passed over at first.
+        max_pause: Seconds up to which that pause doubles with each failed probe.
+        probe_lease: Seconds after which a probe without an outcome is given up for lost.
+        buffer_limit: Bytes up to which a body that can be read only once is kept for a second
+            attempt.
+    """
+
+    failback: Literal["auto", "never"] = "auto"
+    on_throttle: Literal["return", "failover", "wait"] = "return"
+    on_misconfigured: Literal["return", "failover"] = "return"
+    deadline: float | None = None
+    attempt_timeout: AttemptTimeout = attrs.field(factory=AttemptTimeout)
+    pause: float = 1.0
+    max_pause: float = 300.0
+    probe_lease: float = 30.0
+    buffer_limit: int = 32 * 1024 * 1024
+
+    def __attrs_post_init__(self) -> None:
+        raise_flaws(policy_flaws(attrs.asdict(self, recurse=False)), "Policy")
+
+
+CHOICES: Final = choices_of(Policy)
+"""The fields of a policy that are one of a few words, and these words."""
+
+
+def attempt_timeout_flaws(values: Mapping[str, Any]) -> list[Flaw]:
+    """Check the phases that are there."""
+    return [
+        flaw for phase in PHASES if phase in values for flaw in seconds_flaw(phase, values[phase])
+    ]
+
+
+def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
+    """Check a policy's values; a field that is missing is not looked at."""
+    flaws = [
+        flaw
+        for field in ("deadline", "pause", "max_pause", "probe_lease")
+        for flaw in seconds_flaw(field, values.get(field))
+    ]
+    if not flaws and values.get("max_pause", 300.0) < values.get("pause", 1.0):
+        flaws.append(Flaw("max_pause", "is shorter than pause", "make it the longer one"))
+    return [
+        *flaws,
+        *_attempt_timeout_flaw(values.get("attempt_timeout", AttemptTimeout())),
+        *_buffer_limit_flaw(values.get("buffer_limit", 0)),
+        *choice_flaws(values, CHOICES),
+    ]
+
+
+def _attempt_timeout_flaw(value: object) -> Iterator[Flaw]:
+    if not isinstance(value, AttemptTimeout):
+        what = "is not an AttemptTimeout"
+        yield Flaw("attempt_timeout", what, "give one, such as AttemptTimeout(connect=5, read=30)")
+
+
+def _buffer_limit_flaw(value: object) -> Iterator[Flaw]:
+    if isinstance(value, bool) or not isinstance(value, int):
+        yield Flaw("buffer_limit", "is not a whole number", remedy("buffer_limit"))
+    elif value < 0:
+        yield Flaw("buffer_limit", "is below 0", remedy("buffer_limit"))
