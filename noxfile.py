@@ -97,8 +97,9 @@ def types(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """The benchmarks; ``-- --full`` for real figures, quick otherwise."""
     install(session, "bench")
-    full = "--full" in session.posargs
-    session.run("python", "benchmarks/overhead.py", *([] if full else ["--quick"]))
+    options = [] if "--full" in session.posargs else ["--quick"]
+    for script in ("overhead", "bodies"):
+        session.run("python", f"benchmarks/{script}.py", *options)
 
 
 @nox.session

@@ -43,11 +43,12 @@ from azure_failover.core.errors import (
     ServiceUnavailableError,
     StatusError,
 )
+from azure_failover.core.explanation import Explanation, Stop
 from azure_failover.core.fleet import EndpointStatus, Status
 from azure_failover.core.ledger import Entry, Ledger, Phase
 from azure_failover.transport._httpx import FailoverTransport
 from azure_failover.transport._labels import ledger_of
-from azure_failover.transport._options import FailoverOptions
+from azure_failover.transport._options import FailoverOptions, failover_options
 from azure_failover.transport._runtime import Runtime
 
 __version__ = "0.1.0"
@@ -70,6 +71,7 @@ __all__ = [
     "Endpoint",
     "EndpointStatus",
     "Entry",
+    "Explanation",
     "FailoverOptions",
     "FailoverTransport",
     "FunctionCall",
@@ -89,10 +91,12 @@ __all__ = [
     "ServiceUnavailableError",
     "Status",
     "StatusError",
+    "Stop",
     "TokenCredential",
     "TokenProvider",
     "ToolCall",
     "Usage",
     "__version__",
+    "failover_options",
     "ledger_of",
 ]

@@ -23,6 +23,7 @@ from azure_failover.core.errors import (
     StatusError,
     error_for_status,
 )
+from azure_failover.core.explanation import Explanation
 from azure_failover.core.fleet import EndpointStatus, Status
 from azure_failover.core.ledger import Ledger
 from azure_failover.core.routes import DEPLOYMENT_ROUTES
@@ -69,6 +70,23 @@ class Base:
     def current_endpoint(self) -> EndpointStatus:
         """Tell which endpoint is in use."""
         return self.status().current
+
+    def explain(
+        self,
+        operation: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        deployment: str | None = None,
+    ) -> Explanation:
+        """Tell where a call would go, in which order, and why, without sending it.
+
+        Args:
+            operation: As for :meth:`Client.request`.
+            payload: As for :meth:`Client.request`.
+            deployment: As for :meth:`Client.request`.
+        """
+        call = self._prepare(operation, payload, deployment, FailoverOptions())
+        return self._transport.explain(httpx.Request(**call))
 
     def reset(self) -> None:
         """Forget all failures: the next request goes to the primary."""

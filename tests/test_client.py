@@ -24,6 +24,7 @@ from azure_failover import (
     RequestError,
     RequestTimeoutError,
     ServiceUnavailableError,
+    failover_options,
 )
 from azure_failover.emulator import Fleet, faults
 
@@ -126,6 +127,23 @@ def test_without_auto_failover_only_the_endpoint_in_use_is_tried(
     assert client.chat("Hello", auto_failover=False).endpoint == "westus"
 
 
+def test_options_around_a_call_count_for_the_client(client: Client, fleet: Fleet) -> None:
+    fleet["eastus"].fault = faults.Status(503)
+    with failover_options(auto_failover=False), pytest.raises(ServiceUnavailableError):
+        client.chat("Hello")
+    assert fleet["westus"].requests == ()
+
+
+def test_explain_tells_where_a_call_would_go(client: Client, fleet: Fleet) -> None:
+    """Nothing is sent; a call that names state of unknown making stays with the primary."""
+    free = client.explain("chat/completions", {"messages": []})
+    bound = client.explain("responses", {"previous_response_id": "resp_1"})
+    assert [stop.endpoint for stop in free.stops] == ["eastus", "westus", "northeurope"]
+    assert [stop.endpoint for stop in bound.stops] == ["eastus"]
+    assert "previous_response_id" in bound.reason
+    assert fleet.requests == ()
+
+
 @pytest.mark.parametrize(("fault", "kind"), ERRORS, ids=name)
 def test_an_answer_that_is_an_error_has_its_class(
     client: Client, fleet: Fleet, fault: faults.Fault, kind: type[RequestError]
@@ -189,6 +207,25 @@ def test_values_can_be_copied_and_pickled(client: Client) -> None:
     for value in (answer, client.status(), client.config):
         assert copy.deepcopy(value) == value
         assert pickle.loads(pickle.dumps(value)) == value  # noqa: S301
+
+
+def test_a_primary_that_serves_v1_alone_gets_v1_urls(fleet: Fleet) -> None:
+    """On v1 the body names the deployment, and no version stands in the URL."""
+    with Client({**fleet.config(), "api": "v1", "api_version": "2024-10-21"}) as client:
+        assert client.chat("Hello").text == "eastus: Hello"
+        client.embed("a", deployment="text-embedding-3-small", dimensions=3)
+        with pytest.raises(NotFoundError):
+            client.request("chat/completions", {"model": "no-such", "messages": [{}]})
+        assert client.request("models")["object"] == "list"
+    chat, embeddings, own, models = fleet["eastus"].requests
+    assert [record.path for record in (chat, embeddings, models)] == [
+        "/openai/v1/chat/completions",
+        "/openai/v1/embeddings",
+        "/openai/v1/models",
+    ]
+    assert chat.query == models.query == ()
+    assert (chat.json()["model"], own.json()["model"]) == ("gpt-4.1-mini", "no-such")
+    assert embeddings.json()["model"] == "text-embedding-3-small"
 
 
 @pytest.mark.parametrize("operation", ["", "/", "chat?x=1", "a/../b", "chat#x", "a\\b"])

@@ -214,8 +214,8 @@ def _credential_problems(
     own: Mapping[Any, Any], primary: Mapping[str, Any], path: str
 ) -> list[Problem]:
     problems = [flaw.at(path) for flaw in several_flaws(kinds_of(own))]
-    wants_own = is_word(own.get("auth"), "endpoint") and is_word(primary.get("auth"), "client")
-    if wants_own and not any(field in own for field in CREDENTIAL_FIELDS):
+    has_none = is_word(own.get("auth"), "endpoint") and kinds_of(primary) == ("auth",)
+    if has_none and not any(field in own for field in CREDENTIAL_FIELDS):
         what = 'is "endpoint", and the primary has no credential to inherit'
         problems.append(Problem(f"{path}auth", what, f"give {', '.join(CREDENTIAL_FIELDS)} here"))
     return problems

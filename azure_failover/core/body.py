@@ -1,7 +1,7 @@
 """The deployment's name in a request's body, replaced without touching another byte.
 
 The key is searched for, and brackets are followed only from it to the nearer end of the body, since
-parsing 20 MB for one key takes up to half a second and several times the memory. No I/O.
+to parse 20 MB for one key takes up to a second and seventeen times the memory. No I/O.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ _Found: TypeAlias = tuple[int, int, str]
 """Where a value begins, where it ends, and the deployment that it names."""
 
 _CHECKED: Final = 64 * 1024
-"""Up to so many bytes a body is parsed, to refuse what is not JSON; that takes under 1 ms."""
+"""Up to so many bytes a body is parsed, to refuse what is not JSON: that takes about 0.2 ms."""
 
-_BOMS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _WHITE: Final = b" \t\r\n"
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _VALUE: Final = re.compile(rb"(" + _STRING + rb')|[^"]', re.DOTALL)
@@ -88,12 +87,12 @@ def _replaced(
 ) -> bytes:
     if not places:
         return body
-    pieces: list[bytes] = []
-    done = 0
+    pieces: list[bytes | memoryview] = []
+    done, view = 0, memoryview(body)
     for start, end, name in places:
-        pieces += (body[done:start], write(names[name]).encode())
+        pieces += (view[done:start], write(names[name]).encode())
         done = end
-    return b"".join((*pieces, body[done:]))
+    return b"".join((*pieces, view[done:]))
 
 
 def _in_form(body: bytes, content_type: str) -> Iterator[_Found]:
@@ -110,12 +109,13 @@ def _in_query(body: bytes) -> Iterator[_Found]:
 
 
 def _in_json(body: bytes, *, in_session: bool) -> Iterator[_Found]:
-    is_utf8 = not body.startswith(_BOMS) and b"\0" not in body[:4]
-    letters = body if is_utf8 else body.replace(b"\0", b"")
-    if b"model" not in letters and rb"\u006" not in letters:
-        return
-    if not is_utf8 or not _may_be_json(body):
-        raise ValueError
+    is_large = len(body) > _CHECKED
+    if not is_large or not _is_enclosed(body):
+        letters = body.replace(b"\0", b"") if b"\0" in body[:4] else body  # UTF-16 and UTF-32
+        if b"model" not in letters and rb"\u006" not in letters:
+            return
+        if is_large or not _is_json(body):
+            raise ValueError
     for start in _model_starts(body, in_session=in_session):
         value = _VALUE.match(body, start)
         if value is None:
@@ -124,11 +124,14 @@ def _in_json(body: bytes, *, in_session: bool) -> Iterator[_Found]:
             yield start, value.end(), json.loads(value[1].decode())
 
 
-def _may_be_json(body: bytes) -> bool:
-    """Tell whether a small body is JSON, and whether a large one is enclosed like it."""
-    if len(body) > _CHECKED:
-        inside = body.strip(_WHITE)
-        return inside[:1] + inside[-1:] in (b"{}", b"[]")
+def _is_enclosed(body: bytes) -> bool:
+    """Tell whether a body looks like an object or a list from outside."""
+    inside = body.strip(_WHITE)
+    return inside[:1] + inside[-1:] in (b"{}", b"[]")
+
+
+def _is_json(body: bytes) -> bool:
+    """Tell whether a body is JSON in UTF-8; one that is too deep for the parser may be."""
     try:
         _PARSER.decode(body.decode())
     except RecursionError:

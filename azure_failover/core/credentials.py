@@ -134,17 +134,17 @@ class Hidden:
 class TokenSource:
     """A call that gives a token, or what can be awaited for one; shows nothing of who gives it."""
 
-    __slots__ = ("_hidden", "_scope")
+    __slots__ = ("_scope", "_source")
 
     def __init__(self, source: TokenProvider | TokenCredential, scope: str | None) -> None:
-        self._hidden = Hidden(source)
+        self._source: Any = source
         self._scope = scope
 
     def __call__(self) -> object:
         """Ask for a token, with all that the user's code does and raises."""
         if self._scope is None:
-            return cast("object", self._hidden.content())
-        return cast("object", self._hidden.content.get_token(self._scope))
+            return cast("object", self._source())
+        return cast("object", self._source.get_token(self._scope))
 
     def __repr__(self) -> str:
         return f"TokenSource('{MASK}')"

@@ -6,8 +6,8 @@ and nothing is called back under it. Reads no clock: the time is passed in.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from enum import Enum
 from math import inf
 from threading import Lock
 from typing import Final, Literal
@@ -15,6 +15,7 @@ from typing import Final, Literal
 import attrs
 
 from azure_failover.core.config import Config
+from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import (
     EndpointFailed,
     EndpointMisconfigured,
@@ -23,6 +24,9 @@ from azure_failover.core.events import (
 )
 from azure_failover.core.health import Cue, Health, Pacing, State, Ticket
 from azure_failover.core.verdict import Effect
+
+HOMES_KEPT: Final = 16384
+"""So many ids of state are remembered, those that were used last."""
 
 
 @attrs.define(eq=False)
@@ -40,14 +44,6 @@ class Choice:
     index: int
     ticket: Ticket
     skipped: tuple[Skip, ...]
-
-
-class Reach(Enum):
-    """How far over the fleet a request may go."""
-
-    FLEET = "fleet"
-    CURRENT = "current"
-    """Only the endpoint that is in use."""
 
 
 @attrs.frozen(kw_only=True)
@@ -146,6 +142,7 @@ class Fleet:
             policy.pause, policy.max_pause, policy.probe_lease, policy.failback == "auto"
         )
         self._gates_throttled = policy.on_throttle == "failover"
+        self._homes: OrderedDict[str, int] = OrderedDict()
         self._begin([0] * len(config.endpoints))
 
     def _begin(self, generations: Iterable[int]) -> None:
@@ -173,9 +170,9 @@ class Fleet:
         """
         with self._lock:
             health = self._health[0]
-            if health.state is not State.HEALTHY or self._is_gated(health, now):
+            if self._gates_throttled and now < health.throttled_until:
                 return None
-            return health.start(now)
+            return health.start_if_healthy(now)
 
     def landed(self, ticket: Ticket, now: float) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
@@ -184,7 +181,7 @@ class Fleet:
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
-    def choose(self, tried: int, now: float, reach: Reach = Reach.FLEET) -> Choice | None:
+    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
         """Pick the next endpoint for a request, and start an attempt there.
 
         First come the endpoints that are open, in order; when none of these is left, the others,
@@ -193,25 +190,67 @@ class Fleet:
         Args:
             tried: The endpoints that this request tried already, as a bit set.
             now: The time, in seconds.
-            reach: ``CURRENT`` picks the endpoint in use, and only if nothing was tried.
+            course: Where the request may go; one that may not move is only tried once.
 
         Returns:
             None if there is nothing left to try.
         """
         with self._lock:
-            health = self._health
-            if reach is Reach.CURRENT:
-                if tried:
-                    return None
-                index = self._current(now)
-                return Choice(index, health[index].start(now), ())
-            skipped: list[Skip] = []
-            for index in self._untried(tried):
-                if health[index].is_open(now) and not self._is_gated(health[index], now):
-                    return Choice(index, health[index].start(now), tuple(skipped))
-                skipped.append(Skip(index, self._why_closed(health[index], now)))
-            for index in self._untried(tried):
-                return Choice(index, health[index].start(now), tuple(skipped))
+            index, skipped = self._next(tried, now, course)
+            if index is None:
+                return None
+            return Choice(index, self._health[index].start(now), skipped)
+
+    def preview(self, now: float, course: Course) -> tuple[tuple[int, ...], tuple[Skip, ...]]:
+        """Tell in which order a request would try endpoints if all failed, and start nothing.
+
+        Returns:
+            The endpoints in order, and those that would be passed over at first.
+        """
+        with self._lock:
+            order: list[int] = []
+            passed_over: dict[int, Skip] = {}
+            tried = 0
+            while True:
+                index, skipped = self._next(tried, now, course)
+                for skip in skipped:
+                    passed_over.setdefault(skip.index, skip)
+                if index is None:
+                    return tuple(order), tuple(passed_over.values())
+                order.append(index)
+                tried |= 1 << index
+
+    def _next(self, tried: int, now: float, course: Course) -> tuple[int | None, tuple[Skip, ...]]:
+        """Find the next endpoint, and those that are passed over on the way to it."""
+        health, closed = self._health, course.closed
+        if course.reach is not Reach.FLEET:
+            index = self._current(now, course) if course.pin is None else course.pin
+            return (None if tried or index in closed else index), ()
+        skipped: list[Skip] = []
+        untried = [index for index in self._untried(tried) if index not in closed]
+        for index in untried:
+            if health[index].is_open(now) and not self._is_gated(health[index], now):
+                return index, tuple(skipped)
+            skipped.append(Skip(index, self._why_closed(health[index], now)))
+        return (untried[0] if untried else None), tuple(skipped)
+
+    def learn(self, ids: Iterable[str], index: int) -> None:
+        """Remember at which endpoint these ids of state were made."""
+        with self._lock:
+            homes = self._homes
+            for name in ids:
+                homes[name] = index
+                homes.move_to_end(name)
+            while len(homes) > HOMES_KEPT:
+                homes.popitem(last=False)
+
+    def home_of(self, ids: Iterable[str]) -> int | None:
+        """Tell at which endpoint the first of these ids that is known was made."""
+        with self._lock:
+            for name in ids:
+                if name in self._homes:
+                    self._homes.move_to_end(name)
+                    return self._homes[name]
             return None
 
     def again(self, index: int, now: float) -> Ticket:
@@ -297,12 +336,14 @@ class Fleet:
             last_error=self._last_error[index],
         )
 
-    def _current(self, now: float) -> int:
-        """Find the endpoint in use: the first that is healthy; the primary if none is."""
-        for index, health in enumerate(self._health):
+    def _current(self, now: float, course: Course = ANYWHERE) -> int:
+        """Find the endpoint in use: the first that is healthy; the first of all if none is."""
+        usable = [index for index in range(len(self)) if index not in course.closed]
+        for index in usable:
+            health = self._health[index]
             if health.state is State.HEALTHY and not self._is_gated(health, now):
                 return index
-        return 0
+        return usable[0] if usable else 0
 
     def _untried(self, tried: int) -> Iterator[int]:
         return (index for index in range(len(self._health)) if not tried >> index & 1)

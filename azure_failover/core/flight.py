@@ -9,11 +9,13 @@ threads and tasks and both HTTP families.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Generic, assert_never
 
+from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import Event
-from azure_failover.core.fleet import Choice, Fleet, Reach
-from azure_failover.core.health import Ticket
+from azure_failover.core.fleet import Fleet, Skip
+from azure_failover.core.health import NO_TICKET, Ticket
 from azure_failover.core.ledger import Entry, Ledger, Phase
 from azure_failover.core.steps import (
     Answered,
@@ -72,23 +74,28 @@ class Flight(Generic[R]):
         fleet: Fleet,
         now: float,
         *,
-        reach: Reach = Reach.FLEET,
+        course: Course = ANYWHERE,
         deadline: float | None = None,
+        is_replayable: bool = True,
     ) -> None:
         """Prepare the journey.
 
         Args:
             fleet: The endpoints.
             now: The time, in seconds on the clock that all later times are on.
-            reach: Whether the request may leave the endpoint that is in use.
+            course: Where the request may go.
             deadline: Seconds from now after which nothing more is tried; None for no limit.
+            is_replayable: False if the body can be sent only once.
         """
         self._fleet = fleet
         self._started = now
-        self._reach = reach
+        self._course = course
+        self._is_replayable = is_replayable
         self._deadline = None if deadline is None else now + deadline
         self.attempts = 0
         """How many attempts were made so far."""
+        self.is_barred = False
+        """Whether the request may go to none of the endpoints."""
         self._tried = 0
         self._skipped = 0
         self._records: list[Attempt] = []
@@ -98,10 +105,14 @@ class Flight(Generic[R]):
         self._used_second_chance = False
         self._is_exhausted = False
         self._events: tuple[Event, ...] = ()
+        if course.closed and course.reach is Reach.FLEET:
+            self._record_closed()
 
     def begin(self, now: float) -> Command[R]:
         """Give the first command."""
         if not self._find_next(now):
+            self.is_barred = not self._is_late(now)
+            self._record_closed()
             return GiveUp(None)
         return self.proceed(now)
 
@@ -160,7 +171,7 @@ class Flight(Generic[R]):
             self._note(attempt, verdict, now)
         else:
             is_open = True
-        move = verdict.move
+        move = verdict.move if self._is_replayable else Move.STAY
         if move is not Move.STAY:
             move = self._resolve(move, report.retry_after, now)
         if move is Move.STAY:
@@ -183,7 +194,7 @@ class Flight(Generic[R]):
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
         attempt.error = self._fleet.config.redact(_in_words(report.error))
         self._note(attempt, verdict, now)
-        if verdict.move is Move.STAY:
+        if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
         if verdict.move is Move.SAME_ONCE and not self._is_late(now):
             self._used_second_chance = True
@@ -277,7 +288,9 @@ class Flight(Generic[R]):
         return self._deadline is not None and now >= self._deadline
 
     def _has_tried_all(self) -> bool:
-        return self._reach is Reach.CURRENT or self._tried == (1 << len(self._fleet)) - 1
+        if self._course.reach is not Reach.FLEET:
+            return True
+        return self._tried.bit_count() == len(self._fleet) - len(self._course.closed)
 
     def _forgo(self, attempt: Attempt, now: float) -> None:
         """Give up an attempt that was reserved, because a discard or a sleep took too long."""
@@ -289,20 +302,25 @@ class Flight(Generic[R]):
         """Reserve the next endpoint, if there is one and time is left."""
         if self._is_late(now):
             return False
-        choice = self._fleet.choose(self._tried, now, self._reach)
+        choice = self._fleet.choose(self._tried, now, self._course)
         if choice is None:
             return False
         if choice.skipped:
-            self._record_skips(choice, now)
+            self._record_skips(choice.skipped, now)
         self._tried |= 1 << choice.index
         self._reserve(choice.index, choice.ticket, now)
         return True
 
-    def _record_skips(self, choice: Choice, now: float) -> None:
-        for skip in choice.skipped:
+    def _record_closed(self) -> None:
+        """Write down first which endpoints cannot take the request."""
+        skips = [Skip(index, reason) for index, reason in sorted(self._course.closed.items())]
+        self._record_skips(skips, self._started)
+
+    def _record_skips(self, skipped: Iterable[Skip], now: float) -> None:
+        for skip in skipped:
             if not self._skipped >> skip.index & 1:
                 self._skipped |= 1 << skip.index
-                record = Attempt(skip.index, choice.ticket, now)
+                record = Attempt(skip.index, NO_TICKET, now)
                 record.outcome, record.error = "skipped", skip.reason
                 self._records.append(record)
 

@@ -94,6 +94,10 @@ class Ticket:
     is_probe: bool
 
 
+NO_TICKET: Final = Ticket(-1, 0, is_probe=False)
+"""Stands for the ticket of what was never under way."""
+
+
 class Pacing(NamedTuple):
     """How long an endpoint is passed over; see :class:`~azure_failover.core.config.Policy`."""
 
@@ -149,6 +153,15 @@ class Health:
                 return now >= self._lease_until
             case _:
                 assert_never(self.state)
+
+    def start_if_healthy(self, now: float) -> Ticket | None:
+        """Begin an attempt if the endpoint is healthy: what :meth:`start` does then, quickly."""
+        if self.state is not State.HEALTHY:
+            return None
+        if now >= self._bucket_end:
+            self._turn(now)
+        self._sequence = sequence = self._sequence + 1
+        return Ticket(self.generation, sequence, False)  # noqa: FBT003
 
     def start(self, now: float) -> Ticket:
         """Begin an attempt; the first after a pause, or after a lost probe, is the probe.

@@ -60,14 +60,23 @@ class Route:
     rest: str
     query: str | None
 
-    def at(self, prefix: str, *, names: Mapping[str, str], api_version: str | None) -> str:
+    def at(
+        self,
+        prefix: str,
+        *,
+        names: Mapping[str, str],
+        api_version: str | None,
+        keeps_credentials: bool = False,
+    ) -> str:
         """Give the path and query of the same operation at another endpoint.
 
         Args:
             prefix: That endpoint's path before ``/openai``.
             names: The deployments that are called differently there.
             api_version: The version that dated URLs take there; None keeps the request's own.
+            keeps_credentials: Whether credentials in the query stay there.
         """
+        dropped = () if keeps_credentials else CREDENTIAL_QUERY
         match self.form:
             case Form.DATED_DEPLOYMENT:
                 assert self.deployment is not None
@@ -76,12 +85,12 @@ class Route:
             case Form.DATED:
                 path = f"{prefix}/openai{self.rest}"
             case Form.V1:
-                return _joined(f"{prefix}/openai/v1{self.rest}", _query(self.query, None))
+                return _joined(f"{prefix}/openai/v1{self.rest}", _query(self.query, None, dropped))
             case Form.OTHER:
-                return _joined(f"{prefix}{self.rest}", _query(self.query, None))
+                return _joined(f"{prefix}{self.rest}", _query(self.query, None, dropped))
             case _:
                 assert_never(self.form)
-        return _joined(path, _query(self.query, api_version))
+        return _joined(path, _query(self.query, api_version, dropped))
 
 
 def parse_route(raw_path: bytes, prefixes: Iterable[str]) -> Route:
@@ -147,7 +156,7 @@ def _joined(path: str, query: str | None) -> str:
     return path if query is None else f"{path}?{query}"
 
 
-def _query(query: str | None, api_version: str | None) -> str | None:
+def _query(query: str | None, api_version: str | None, dropped: tuple[str, ...]) -> str | None:
     """Drop credentials, and put ``api_version`` in place of the request's, or add it."""
     if query is None:
         return None if api_version is None else f"api-version={api_version}"
@@ -155,7 +164,7 @@ def _query(query: str | None, api_version: str | None) -> str | None:
     has_version = False
     for pair in query.split("&"):
         name = unquote(pair.partition("=")[0]).lower()
-        if name in CREDENTIAL_QUERY:
+        if name in dropped:
             continue
         if name == "api-version" and api_version is not None:
             if not has_version:

@@ -111,12 +111,16 @@ class Answered(Generic[R]):
 
 @attrs.define(eq=False)
 class Failed:
-    """The attempt ended without a usable answer."""
+    """The attempt ended without a usable answer.
+
+    ``was_sent`` is False if nothing of the body had gone out.
+    """
 
     attempt: Attempt
     error: Exception
     fault: Fault
     phase: Phase
+    was_sent: bool = True
 
 
 @attrs.define(eq=False)

@@ -35,6 +35,8 @@ class Fault(Enum):
     """A connection from the pool died before any byte of the answer."""
     LOCAL = "local"
     """The request itself is not valid HTTP."""
+    CREDENTIAL = "credential"
+    """The endpoint's token provider failed: nothing was sent."""
     DEADLINE = "deadline"
     """Cut by our own deadline."""
     CANCELLED = "cancelled"
@@ -88,6 +90,7 @@ FAULTS: Mapping[Fault, Verdict] = {
     Fault.WRITE_TIMEOUT: _FAILED_OVER,
     Fault.READ_TIMEOUT: _FAILED_OVER,
     Fault.BROKEN: _FAILED_OVER,
+    Fault.CREDENTIAL: _FAILED_OVER,
     Fault.STALE: Verdict(Move.SAME_ONCE, Effect.NEUTRAL),
     Fault.POOL_TIMEOUT: _NEUTRAL,
     Fault.LOCAL: _NEUTRAL,

@@ -8,7 +8,8 @@
         assert [r.region for r in fleet.requests] == ["eastus", "westus"]
 
 Each region is a real TCP server, so a client meets what it would meet in production: refused
-connections, resets, stalls, bodies cut short. Nothing else of azure_failover is imported.
+connections, resets, stalls, bodies cut short. What it makes, files or responses, it keeps for
+itself: another region does not know the ids. Nothing else of azure_failover is imported.
 """
 
 from azure_failover.emulator import faults

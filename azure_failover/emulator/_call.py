@@ -79,11 +79,14 @@ class Table:
             self._routes.setdefault((route.method, len(pattern)), []).append((pattern, route))
 
     def find(self, method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
-        """Return a route and its ids; None where nothing answers that method on that path."""
+        """Return a route and its ids; None where nothing answers that method on that path.
+
+        The path is as it was sent: an id may hold a percent-encoded slash.
+        """
         segments = path.split("/")
         for pattern, route in self._routes.get((method, len(segments)), ()):
             pairs = list(zip(pattern, segments, strict=True))
-            if all(own in {"{}", sent} for own, sent in pairs):
+            if all(sent and own in {"{}", sent} for own, sent in pairs):
                 return route, tuple(unquote(sent) for own, sent in pairs if own == "{}")
         return None
 

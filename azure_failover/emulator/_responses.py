@@ -177,7 +177,7 @@ def _input_items(call: Call) -> list[Body]:
 def _input_item(call: Call, item: Body) -> Body:
     kind = str(item.get("type") or "message")
     whole: Body = {"type": kind, **item}
-    if "id" not in item:
+    if not item.get("id"):
         whole["id"] = call.store.new_id(_PREFIXES.get(kind, "item_"))
     content = item.get("content")
     if isinstance(content, str):
@@ -203,7 +203,8 @@ def _item_objection(call: Call, item: Body) -> Answer | None:
         is_here = call.store.is_sealed_here(sealed)
         return None if is_here else _errors.invalid_encrypted_content(sealed)
     identity = item.get("id")
-    is_reference = item.get("type") in {"item_reference", "reasoning"}
+    # a tuple, because what a client calls a type need not be hashable
+    is_reference = item.get("type") in ("item_reference", "reasoning")
     if is_reference and isinstance(identity, str) and call.store.find(_ITEMS, identity) is None:
         return _errors.item_not_found(identity)
     return None

@@ -67,7 +67,7 @@ def embeddings(call: Call) -> Answer:
     if not inputs:
         return missing("input")
     size = call.body.get("dimensions", _DEFAULT_DIMENSIONS)
-    if not isinstance(size, int) or not 1 <= size <= _MOST_DIMENSIONS:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= _MOST_DIMENSIONS:
         return invalid_request(
             f"'dimensions' is {size!r}: expected 1 to {_MOST_DIMENSIONS}.", "dimensions"
         )

@@ -2,7 +2,8 @@
 
 Assign one to `Region.fault`. It acts on requests that are complete after the assignment; requests
 that already hang stay hung until their client leaves. `times=N` heals the region by itself after
-N requests were affected.
+N requests were affected. A request that gets no answer at all is not carried out either: nothing
+is stored for it.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class EndInBody(_Limited):
 class ThrottledStream(_Limited):
     """Answer 200 with `retry-after` and an error event first, as Azure throttles streams.
 
-    A request that asked for no stream gets a 429 with the same header.
+    On `responses` the error comes after `response.created` and before `response.failed`. A request
+    that asked for no stream gets a 429 with the same header.
     """
 
     retry_after: int = 1

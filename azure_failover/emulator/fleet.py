@@ -125,16 +125,23 @@ class Fleet:
     def config(self) -> dict[str, Any]:
         """Describe the fleet as a client's configuration: the first region, the rest as backups.
 
-        A backup has its own `api_key` and `deployment_name` only where they differ from the first.
+        A backup has only those fields of its own that differ from the first's, and the first
+        only those that differ from the defaults.
         """
-        first, *others = self.regions
-        own = {"api_key": first.api_key, "deployment_name": first.deployment_name}
-        backups: list[dict[str, str]] = []
-        for region in others:
-            mine = {"api_key": region.api_key, "deployment_name": region.deployment_name}
-            differing = {name: value for name, value in mine.items() if value != own[name]}
-            backups.append({"name": region.name, "endpoint": region.endpoint, **differing})
-        return {"name": first.name, "endpoint": first.endpoint, **own, "backups": backups}
+        inherited: dict[str, str] = {"api": "any", "key_header": "api-key"}
+        tables: list[dict[str, Any]] = []
+        for region in self.regions:
+            fields = {
+                "api_key": region.api_key,
+                "deployment_name": region.deployment_name,
+                "api": region.api,
+                "key_header": region.key_header,
+            }
+            differing = {name: text for name, text in fields.items() if inherited.get(name) != text}
+            tables.append({"name": region.name, "endpoint": region.endpoint, **differing})
+            if len(tables) == 1:
+                inherited = fields
+        return {**tables[0], "backups": tables[1:]}
 
     def heal(self) -> None:
         """Take the fault from every region."""

@@ -45,6 +45,16 @@ class Region:
         return self._site.identity.deployment_name
 
     @property
+    def api(self) -> str:
+        """The URLs it answers: `dated`, `v1`, or `any`."""
+        return self._site.identity.api
+
+    @property
+    def key_header(self) -> str:
+        """The header it wants its key in."""
+        return self._site.identity.key_header
+
+    @property
     def deployments(self) -> frozenset[str]:
         """Every deployment it has."""
         return self._site.identity.deployments

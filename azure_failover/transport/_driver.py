@@ -7,23 +7,20 @@ raising. Read :meth:`Driver.send` and :meth:`Driver.asend` side by side: they di
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Generic, TypeGuard, assert_never
-
-import anyio
-import attrs
+from typing import Generic, TypeGuard, assert_never, cast
 
 from azure_failover.core.config import Config
-from azure_failover.core.fleet import Fleet, Reach, Status
+from azure_failover.core.course import Course, Reach, plot, state_in
+from azure_failover.core.explanation import Explanation, Stop
+from azure_failover.core.fleet import Fleet, Status
 from azure_failover.core.flight import (
-    Answered,
     Attempt,
     Command,
     Deliver,
     Discard,
-    Failed,
     Flight,
     GiveUp,
     Send,
@@ -32,28 +29,26 @@ from azure_failover.core.flight import (
 )
 from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Ledger, Phase, one_answer
-from azure_failover.core.verdict import Effect, Fault, retry_after
-from azure_failover.transport._family import Family, Req, Resp, Url
-from azure_failover.transport._labels import forget_frames, label_error, label_response
-from azure_failover.transport._log import log, log_foreign
+from azure_failover.core.verdict import Effect
+from azure_failover.transport._delivery import Delivery
+from azure_failover.transport._family import Family, Req, Resp
+from azure_failover.transport._foreign import Foreign
+from azure_failover.transport._journey import Journey, may_concern_state
+from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_error, label_response
+from azure_failover.transport._log import log, log_retries
 from azure_failover.transport._options import (
     DEFAULT_OPTIONS,
     EXTENSION,
+    OPTIONS_AROUND,
     options_of,
 )
-from azure_failover.transport._retarget import Journey, Retargeter
+from azure_failover.transport._replay import Buffer
+from azure_failover.transport._reports import Broken, Reports
+from azure_failover.transport._retarget import Retargeter
 from azure_failover.transport._runtime import Runtime
+from azure_failover.transport._tokens import Tokens
 from azure_failover.transport._upstream import Upstream
-from azure_failover.transport._watch import Wire, shielded, was_answered
-
-_BELOW_THE_FAMILY = (
-    OSError,
-    EOFError,
-    anyio.EndOfStream,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-)
-"""What leaks through httpx at times although the connection is to blame."""
+from azure_failover.transport._watch import Wire, shielded
 
 
 class Driver(Generic[Req, Resp]):
@@ -65,6 +60,8 @@ class Driver(Generic[Req, Resp]):
         family: Family[Req, Resp],
         upstream: Upstream[Req, Resp],
         runtime: Runtime,
+        *,
+        strict: bool = False,
     ) -> None:
         self.fleet = Fleet(config, random=runtime.random)
         self._family = family
@@ -75,7 +72,13 @@ class Driver(Generic[Req, Resp]):
         self._deadline = config.policy.deadline
         self._primary = config.primary.name
         self._retargeter = Retargeter(config, family)
-        self._has_warned_of: set[tuple[str, bytes]] = set()
+        self._buffer = Buffer(family, config.policy.buffer_limit)
+        self._tokens = Tokens(config)
+        self._needs_tokens = self._tokens.is_needed
+        self._foreign = Foreign(config, family, strict=strict)
+        self._reports = Reports(family, runtime)
+        self._delivery = Delivery(self.fleet, family, self._reports, self._foreign, self.clock)
+        self._has_warned_of_retries = False
 
     def status(self) -> Status:
         """Tell which endpoint is in use and how all of them do."""
@@ -87,28 +90,37 @@ class Driver(Generic[Req, Resp]):
         """Send a request from a thread."""
         journey = self._journey(request)
         if journey is None:
-            url = self._foreign(request.url)
-            return self._upstream.sync_for(*url).handle_request(request)
-        journey.body = request.read()
-        flight = None
-        ticket = self.fleet.first(journey.started) if journey.is_usual else None
+            request, *origin = self._foreign.admit(request)
+            return self._upstream.sync_for(*origin).handle_request(request)
+        if isinstance(request.stream, self._in_memory):
+            journey.body = request.read()
+        else:
+            journey.take(self._buffer.take(request))
+        ticket = self._first(journey)
+        if ticket is None:
+            flight = self._flight(journey)
+            return self._fly(journey, flight, flight.begin(journey.started))
         try:
-            if ticket is None:
-                flight = self._flight(journey)
-                command = flight.begin(journey.started)
-            else:
-                result = self._attempt(0, journey, None)
-                if self._landed(result, ticket, journey.started):
-                    return result
-                flight = self._flight(journey)
-                command = self._told(flight, flight.take_off(ticket), result)
+            result = self._attempt(0, journey, None)
+        except BaseException:
+            self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
+            raise
+        if self._landed(result, ticket, journey.started):
+            return result
+        flight = self._flight(journey)
+        command = self._told(flight, flight.take_off(ticket), result)
+        return self._fly(journey, flight, command)
+
+    def _fly(self, journey: Journey[Req], flight: Flight[Resp], command: Command[Resp]) -> Resp:
+        """Do what a flight commands, until it is over."""
+        try:
             while True:
                 match command:
                     case Send():
                         result = self._attempt(command.attempt.index, journey, command.time_left)
                         command = self._told(flight, command.attempt, result)
                     case Deliver():
-                        return self._delivered(flight, command)
+                        return self._delivery.deliver(journey, flight, command)
                     case Discard():
                         with suppress(Exception):  # a loser that cannot be closed lost already
                             command.response.close()
@@ -121,16 +133,16 @@ class Driver(Generic[Req, Resp]):
                     case _:
                         assert_never(command)
         except BaseException:
-            self._cancelled(flight, ticket)
+            flight.cancelled(self.clock())  # what is still under way proves nothing
             raise
 
-    def _attempt(
-        self, index: int, journey: Journey[Req], time_left: float | None
-    ) -> Resp | _Broken:
-        phase = Phase.WAIT
+    def _attempt(self, index: int, journey: Journey[Req], time_left: float | None) -> Resp | Broken:
+        phase, token = Phase.WAIT, None
         wire = Wire(journey.request.extensions.get("trace"))
-        outgoing = self._retargeter.request_for(index, journey, time_left, wire)
         try:
+            if self._needs_tokens:
+                token = self._tokens.get(index)
+            outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
             response = self._upstream.sync_at(index).handle_request(outgoing)
             if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
@@ -140,7 +152,7 @@ class Driver(Generic[Req, Resp]):
             finally:
                 stream.close()
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._broken(error, phase, wire)
+            return self._reports.broken(error, phase, wire, was_sent=journey.is_begun)
         response.stream = self._family.memory_stream(content)
         return response
 
@@ -150,21 +162,32 @@ class Driver(Generic[Req, Resp]):
         """Send a request from a task."""
         journey = self._journey(request)
         if journey is None:
-            url = self._foreign(request.url)
-            return await self._upstream.async_for(*url).handle_async_request(request)
-        journey.body = await request.aread()
-        flight = None
-        ticket = self.fleet.first(journey.started) if journey.is_usual else None
+            request, *origin = self._foreign.admit(request)
+            return await self._upstream.async_for(*origin).handle_async_request(request)
+        if isinstance(request.stream, self._in_memory):
+            journey.body = await request.aread()
+        else:
+            journey.take(await self._buffer.atake(request))
+        ticket = self._first(journey)
+        if ticket is None:
+            flight = self._flight(journey)
+            return await self._afly(journey, flight, flight.begin(journey.started))
         try:
-            if ticket is None:
-                flight = self._flight(journey)
-                command = flight.begin(journey.started)
-            else:
-                result = await self._aattempt(0, journey, None)
-                if self._landed(result, ticket, journey.started):
-                    return result
-                flight = self._flight(journey)
-                command = self._told(flight, flight.take_off(ticket), result)
+            result = await self._aattempt(0, journey, None)
+        except BaseException:
+            self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
+            raise
+        if self._landed(result, ticket, journey.started):
+            return result
+        flight = self._flight(journey)
+        command = self._told(flight, flight.take_off(ticket), result)
+        return await self._afly(journey, flight, command)
+
+    async def _afly(
+        self, journey: Journey[Req], flight: Flight[Resp], command: Command[Resp]
+    ) -> Resp:
+        """Do what a flight commands, until it is over."""
+        try:
             while True:
                 match command:
                     case Send():
@@ -173,7 +196,7 @@ class Driver(Generic[Req, Resp]):
                         )
                         command = self._told(flight, command.attempt, result)
                     case Deliver():
-                        return self._delivered(flight, command)
+                        return self._delivery.deliver(journey, flight, command)
                     case Discard():
                         with suppress(Exception):  # a loser that cannot be closed lost already
                             await command.response.aclose()
@@ -186,16 +209,20 @@ class Driver(Generic[Req, Resp]):
                     case _:
                         assert_never(command)
         except BaseException:
-            self._cancelled(flight, ticket)
+            flight.cancelled(self.clock())  # what is still under way proves nothing
             raise
 
     async def _aattempt(
         self, index: int, journey: Journey[Req], time_left: float | None
-    ) -> Resp | _Broken:
-        phase = Phase.WAIT
+    ) -> Resp | Broken:
+        phase, token = Phase.WAIT, None
         wire = Wire(journey.request.extensions.get("trace"))
-        outgoing = self._retargeter.request_for(index, journey, time_left, wire.asynchronous)
         try:
+            if self._needs_tokens:
+                token = await self._tokens.aget(index, self._patience(index, time_left))
+            outgoing = self._retargeter.request_for(
+                index, journey, time_left, wire.asynchronous, token
+            )
             response = await self._upstream.async_at(index).handle_async_request(outgoing)
             if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
@@ -205,7 +232,7 @@ class Driver(Generic[Req, Resp]):
             finally:
                 await shielded(stream.aclose())
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._broken(error, phase, wire)
+            return self._reports.broken(error, phase, wire, was_sent=journey.is_begun)
         response.stream = self._family.memory_stream(content)
         return response
 
@@ -213,26 +240,32 @@ class Driver(Generic[Req, Resp]):
 
     def _journey(self, request: Req) -> Journey[Req] | None:
         """Take a request apart; None if it is for none of the endpoints."""
-        itinerary = self._retargeter.itinerary(request.url)
+        itinerary = self._retargeter.itinerary(request.method, request.url)
         if itinerary is None:
             return None
         extension = request.extensions.get(EXTENSION)
-        return Journey(
-            request,
-            itinerary,
-            DEFAULT_OPTIONS if extension is None else options_of(extension),
-            extension is None and self._deadline is None,
-            not isinstance(request.stream, self._in_memory),
-            self.clock(),
-        )
+        options = OPTIONS_AROUND.get() if extension is None else options_of(extension)
+        return Journey(request, itinerary, options, self.clock())
 
-    def _landed(self, result: Resp | _Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
+    def _first(self, journey: Journey[Req]) -> Ticket | None:
+        """Start at the primary if nothing is special about a request and all is well there."""
+        if (
+            not journey.itinerary.is_free
+            or journey.options is not DEFAULT_OPTIONS
+            or self._deadline is not None
+            or journey.once is not None
+            or (journey.itinerary.is_chat and may_concern_state(journey.body))
+        ):
+            return None
+        return self.fleet.first(journey.started)
+
+    def _landed(self, result: Resp | Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
         """Note and label the primary's answer if there is nothing to decide.
 
         That is a complete 200 that hides nothing; it needs no flight. Tells whether it is one.
         """
         if (
-            isinstance(result, _Broken)
+            isinstance(result, Broken)
             or result.status_code != 200  # noqa: PLR2004
             or not isinstance(result.stream, self._in_memory)
             or "retry-after" in result.headers
@@ -246,135 +279,84 @@ class Driver(Generic[Req, Resp]):
         label_response(result, Ledger(partial(one_answer, name, ended - started)), name, 1)
         return True
 
-    def _cancelled(self, flight: Flight[Resp] | None, ticket: Ticket | None) -> None:
-        """Give back what is still under way; it proves nothing."""
-        if flight is not None:
-            flight.cancelled(self.clock())
-        elif ticket is not None:
-            self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
-
     def _flight(self, journey: Journey[Req]) -> Flight[Resp]:
+        self._warn_of_retries(journey.request.headers)
         options = journey.options
         return Flight(
             self.fleet,
             journey.started,
-            reach=Reach.FLEET if options.auto_failover else Reach.CURRENT,
+            course=self._course(journey),
             deadline=self._deadline if options.deadline is None else options.deadline,
+            is_replayable=journey.once is None,
         )
 
-    def _told(
-        self, flight: Flight[Resp], attempt: Attempt, result: Resp | _Broken
-    ) -> Command[Resp]:
+    def _course(self, journey: Journey[Req]) -> Course:
+        """Say where a request may go."""
+        itinerary = journey.itinerary
+        return plot(
+            itinerary.habit,
+            state_in(itinerary.habit, journey.body),
+            home_of=self.fleet.home_of,
+            addressed=itinerary.addressed,
+            auto_failover=journey.options.auto_failover,
+            closed=self._retargeter.closed(journey),
+        )
+
+    def _told(self, flight: Flight[Resp], attempt: Attempt, result: Resp | Broken) -> Command[Resp]:
         """Tell a flight what became of an attempt, and give its next command."""
-        if isinstance(result, _Broken):
-            command = flight.tell(
-                Failed(attempt, result.error, result.fault, result.phase), self.clock()
-            )
-        else:
-            command = flight.tell(self._answered(attempt, result), self.clock())
+        command = flight.tell(self._reports.of(attempt, result), self.clock())
         log(flight.take_events())
         return command
 
-    def _answered(self, attempt: Attempt, response: Resp) -> Answered[Resp]:
-        headers, status = response.headers, response.status_code
-        is_complete = isinstance(response.stream, self._in_memory)
-        is_success = status == 200  # noqa: PLR2004
-        hint = headers.get("retry-after")
-        return Answered(
-            attempt,
-            response,
-            status,
-            is_complete,
-            retry_after=retry_after(headers.get("retry-after-ms"), hint, wall=self._runtime.wall()),
-            hides_throttle=is_success
-            and hint is not None
-            and headers.get("content-type", "").startswith("text/event-stream"),
-            body=b"".join(response.stream) if is_complete and not is_success else b"",
-        )
-
-    def _broken(self, error: Exception, phase: Phase, wire: Wire) -> _Broken:
-        """Translate an exception of the family; raise any other as it is."""
-        if isinstance(error, _BELOW_THE_FAMILY):
-            cause, error = error, self._family.connection_error(f"{type(error).__name__}: {error}")
-            error.__cause__ = cause
-        found = self.fault_of(error)
-        if found is None:
-            raise error
-        fault, place = found
-        if phase is not Phase.BODY:
-            phase = place
-            if fault is Fault.BROKEN and wire.is_reused and not was_answered(error):
-                fault = Fault.STALE
-        forget_frames(error)
-        return _Broken(error, fault, phase)
-
-    def fault_of(self, error: Exception) -> tuple[Fault, Phase] | None:
-        """Say what an exception of the family means; None for one that is none of ours."""
-        for kind, fault, phase in self._family.faults:
-            if isinstance(error, kind):
-                return fault, phase
-        return None
-
-    def _delivered(self, flight: Flight[Resp], command: Deliver[Resp]) -> Resp:
-        response = command.response
-        name = self.fleet.config.endpoints[command.attempt.index].name
-        label_response(response, flight.ledger(), name, flight.attempts)
-        if command.is_open:
-            notes = _Notes(self, flight, command.attempt)
-            response.stream = self._family.watched_stream(response.stream, notes)
-        return response
+    def _patience(self, index: int, time_left: float | None) -> float:
+        """Give the seconds for which a task waits for a token."""
+        seconds = self.fleet.config.endpoints[index].timeout
+        return seconds if time_left is None else min(seconds, time_left)
 
     def _final_error(self, flight: Flight[Resp], error: Exception | None) -> Exception:
-        if error is None:
+        ledger = flight.ledger()
+        if error is None and flight.is_barred:
+            error = self._family.refused_error(f"no endpoint can take this request:\n{ledger}")
+        elif error is None:
             error = self._family.timeout_error("the deadline left no time to try an endpoint")
-        label_error(error, flight.ledger())
+        label_error(error, ledger)
         return error
 
-    def _foreign(self, url: Url) -> tuple[str, str]:
-        """Name the origin of a request that is for none of the endpoints, and warn of it once."""
-        origin = url.scheme, url.netloc
-        if origin not in self._has_warned_of:
-            self._has_warned_of.add(origin)
-            log_foreign(url.scheme, url.netloc.decode("ascii", "replace"))
-        return url.scheme, url.netloc.decode("ascii", "replace")
+    def _warn_of_retries(self, headers: Mapping[str, str]) -> None:
+        """Warn once if the SDK above retries: its attempts multiply ours."""
+        if not self._has_warned_of_retries and headers.get(RETRY_COUNT_HEADER, "0") != "0":
+            self._has_warned_of_retries = True
+            log_retries()
 
-
-@attrs.define(eq=False)
-class _Broken:
-    """An attempt that ended without an answer."""
-
-    error: Exception
-    fault: Fault
-    phase: Phase
-
-
-class _Notes(Generic[Req, Resp]):
-    """Tells a flight how the body fares that its caller reads."""
-
-    __slots__ = ("_attempt", "_driver", "_flight")
-
-    def __init__(self, driver: Driver[Req, Resp], flight: Flight[Resp], attempt: Attempt) -> None:
-        self._driver = driver
-        self._flight = flight
-        self._attempt = attempt
-
-    def came(self) -> None:
-        """The first piece came, or the end of an empty body."""
-        self._flight.content_came(self._attempt, self._driver.clock())
-        log(self._flight.take_events())
-
-    def broke(self, error: Exception) -> None:
-        """The body broke off."""
-        fault = self._driver.fault_of(error)
-        if fault is not None:
-            self._flight.body_broke(self._attempt, fault[0], error, self._driver.clock())
-            label_error(error, self._flight.ledger())
-            log(self._flight.take_events())
-
-    def abandoned(self) -> None:
-        """The caller closed it before anything came."""
-        self._flight.body_abandoned(self._attempt, self._driver.clock())
-        log(self._flight.take_events())
+    def explain(self, request: Req) -> Explanation:
+        """Tell where a request would go, and why, without sending it."""
+        journey = self._journey(request)
+        if journey is None:
+            scheme, netloc = request.url.scheme, request.url.netloc.decode("ascii", "replace")
+            reason = f"{scheme}://{netloc} is none of the endpoints: {self._foreign.policy}"
+            return Explanation(operation="", form="foreign", may_move=False, reason=reason)
+        if isinstance(request.stream, self._in_memory):
+            journey.take(b"".join(cast("Iterable[bytes]", request.stream)))
+        itinerary, course = journey.itinerary, self._course(journey)
+        order, skips = self.fleet.preview(journey.started, course)
+        notes = {**course.closed, **{skip.index: skip.reason for skip in skips}}
+        stops = {
+            index: Stop(
+                endpoint=endpoint.name,
+                index=index,
+                url=self._retargeter.shown_url(index, itinerary),
+                note=notes.get(index, ""),
+            )
+            for index, endpoint in enumerate(self.fleet.config.endpoints)
+        }
+        return Explanation(
+            operation=itinerary.habit.operation,
+            form=itinerary.route.form.value,
+            may_move=course.reach is Reach.FLEET,
+            reason=course.reason,
+            stops=tuple(stops[index] for index in order),
+            barred=tuple(stop for index, stop in stops.items() if index not in order),
+        )
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:

@@ -87,19 +87,25 @@ class Family(Generic[Req, Resp]):
     Attributes:
         parse_url: Makes a URL of the family from text.
         copy_request: Makes a request like another one, for another URL, with other extensions
-            and, unless it is None, another body. The headers are a copy.
+            and another body stream. The headers are a copy.
         memory_stream: The family's class of streams whose bytes are all there.
         watched_stream: The family's class of :class:`~azure_failover.transport._watch.Watched`.
+        once_stream: The family's class of :class:`~azure_failover.transport._replay.Once`.
+        decode: Undoes the content encoding that a response's headers name.
         faults: The family's failures, the most special first.
         timeout_error: Makes the error for a deadline that left no time to try anything.
         connection_error: Makes the error that stands for one from below the family.
+        refused_error: Makes the error for a request that no endpoint may get.
     """
 
     parse_url: Callable[[str], Url]
-    copy_request: Callable[[Req, Any, dict[str, Any], bytes | None], Req]
+    copy_request: Callable[[Req, Any, dict[str, Any], Any], Req]
     memory_stream: Callable[[bytes], Any]
     memory_stream_type: type
     watched_stream: Callable[[Any, Any], Any]
+    once_stream: Callable[[Any, list[bytes], Any], Any]
+    decode: Callable[[Any, bytes], bytes]
     faults: tuple[tuple[type[Exception], Fault, Phase], ...]
     timeout_error: Callable[[str], Exception]
     connection_error: Callable[[str], Exception]
+    refused_error: Callable[[str], Exception]

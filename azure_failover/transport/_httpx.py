@@ -9,11 +9,13 @@ import httpx
 
 from azure_failover.core.config import Config, ConfigSource, read_config
 from azure_failover.core.errors import ConfigError
+from azure_failover.core.explanation import Explanation
 from azure_failover.core.fleet import Status
 from azure_failover.core.ledger import Phase
 from azure_failover.core.verdict import Fault
 from azure_failover.transport._driver import Driver
 from azure_failover.transport._family import AsyncTransport, Family, SyncTransport
+from azure_failover.transport._replay import Once
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._upstream import Upstream
 from azure_failover.transport._watch import Watched
@@ -23,19 +25,31 @@ class _WatchedStream(Watched, httpx.SyncByteStream, httpx.AsyncByteStream):
     """A watched body that httpx clients accept."""
 
 
+class _OnceStream(Once, httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body to be sent once that httpx transports accept."""
+
+
 def _copy_request(
-    request: httpx.Request,
-    url: httpx.URL,
-    extensions: dict[str, Any],
-    body: bytes | None,
+    request: httpx.Request, url: httpx.URL, extensions: dict[str, Any], stream: object
 ) -> httpx.Request:
-    stream = request.stream if body is None else httpx.ByteStream(body)
     copy = httpx.Request(
-        request.method, url, headers=request.headers, stream=stream, extensions=extensions
+        request.method,
+        url,
+        headers=request.headers,
+        stream=stream,  # type: ignore[arg-type]  # one of the family's, or made by a factory below
+        extensions=extensions,
     )
     copy.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
-    copy.read()
+    if isinstance(stream, httpx.ByteStream):
+        copy.read()
     return copy
+
+
+def _decode(headers: httpx.Headers, body: bytes) -> bytes:
+    try:
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(body)).read()
+    except httpx.DecodingError:
+        return body
 
 
 FAMILY: Family[httpx.Request, httpx.Response] = Family(
@@ -44,6 +58,8 @@ FAMILY: Family[httpx.Request, httpx.Response] = Family(
     memory_stream=httpx.ByteStream,
     memory_stream_type=httpx.ByteStream,
     watched_stream=_WatchedStream,
+    once_stream=_OnceStream,
+    decode=_decode,
     faults=(
         (httpx.ConnectTimeout, Fault.CONNECT_TIMEOUT, Phase.CONNECT),
         (httpx.PoolTimeout, Fault.POOL_TIMEOUT, Phase.CONNECT),
@@ -58,6 +74,7 @@ FAMILY: Family[httpx.Request, httpx.Response] = Family(
     ),
     timeout_error=httpx.ReadTimeout,
     connection_error=httpx.ConnectError,
+    refused_error=httpx.UnsupportedProtocol,
 )
 
 
@@ -85,6 +102,8 @@ class FailoverTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         proxy: As for :class:`httpx.Client`.
         trust_env: As for :class:`httpx.Client`: whether ``HTTPS_PROXY``, ``NO_PROXY``,
             ``SSL_CERT_FILE`` and their kin count.
+        strict: Whether a request for an origin that is none of the endpoints' raises
+            :class:`httpx.UnsupportedProtocol` instead of passing through.
         runtime: Where time and randomness come from, for tests.
 
     Raises:
@@ -103,6 +122,7 @@ class FailoverTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         limits: httpx.Limits | None = None,
         proxy: httpx.Proxy | httpx.URL | str | None = None,
         trust_env: bool = True,
+        strict: bool = False,
         runtime: Runtime | None = None,
     ) -> None:
         read = read_config(config)
@@ -125,7 +145,7 @@ class FailoverTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             reads_environment=trust_env and proxy is None,
         )
         self._upstream = upstream
-        self._driver = Driver(read, FAMILY, upstream, runtime or Runtime())
+        self._driver = Driver(read, FAMILY, upstream, runtime or Runtime(), strict=strict)
 
     @property
     def config(self) -> Config:
@@ -135,6 +155,10 @@ class FailoverTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def status(self) -> Status:
         """Tell which endpoint is in use, and which failed."""
         return self._driver.status()
+
+    def explain(self, request: httpx.Request) -> Explanation:
+        """Tell where a request would go, in which order, and why, without sending it."""
+        return self._driver.explain(request)
 
     def reset(self) -> None:
         """Forget all failures: the next request goes to the primary."""

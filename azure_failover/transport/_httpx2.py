@@ -9,11 +9,13 @@ import httpx2
 
 from azure_failover.core.config import Config, ConfigSource, read_config
 from azure_failover.core.errors import ConfigError
+from azure_failover.core.explanation import Explanation
 from azure_failover.core.fleet import Status
 from azure_failover.core.ledger import Phase
 from azure_failover.core.verdict import Fault
 from azure_failover.transport._driver import Driver
 from azure_failover.transport._family import AsyncTransport, Family, SyncTransport
+from azure_failover.transport._replay import Once
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._upstream import Upstream
 from azure_failover.transport._watch import Watched
@@ -23,19 +25,31 @@ class _WatchedStream(Watched, httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """A watched body that httpx2 clients accept."""
 
 
+class _OnceStream(Once, httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    """A body to be sent once that httpx2 transports accept."""
+
+
 def _copy_request(
-    request: httpx2.Request,
-    url: httpx2.URL,
-    extensions: dict[str, Any],
-    body: bytes | None,
+    request: httpx2.Request, url: httpx2.URL, extensions: dict[str, Any], stream: object
 ) -> httpx2.Request:
-    stream = request.stream if body is None else httpx2.ByteStream(body)
     copy = httpx2.Request(
-        request.method, url, headers=request.headers, stream=stream, extensions=extensions
+        request.method,
+        url,
+        headers=request.headers,
+        stream=stream,  # type: ignore[arg-type]  # one of the family's, or made by a factory below
+        extensions=extensions,
     )
     copy.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
-    copy.read()
+    if isinstance(stream, httpx2.ByteStream):
+        copy.read()
     return copy
+
+
+def _decode(headers: httpx2.Headers, body: bytes) -> bytes:
+    try:
+        return httpx2.Response(200, headers=headers, stream=httpx2.ByteStream(body)).read()
+    except httpx2.DecodingError:
+        return body
 
 
 FAMILY: Family[httpx2.Request, httpx2.Response] = Family(
@@ -44,6 +58,8 @@ FAMILY: Family[httpx2.Request, httpx2.Response] = Family(
     memory_stream=httpx2.ByteStream,
     memory_stream_type=httpx2.ByteStream,
     watched_stream=_WatchedStream,
+    once_stream=_OnceStream,
+    decode=_decode,
     faults=(
         (httpx2.ConnectTimeout, Fault.CONNECT_TIMEOUT, Phase.CONNECT),
         (httpx2.PoolTimeout, Fault.POOL_TIMEOUT, Phase.CONNECT),
@@ -58,6 +74,7 @@ FAMILY: Family[httpx2.Request, httpx2.Response] = Family(
     ),
     timeout_error=httpx2.ReadTimeout,
     connection_error=httpx2.ConnectError,
+    refused_error=httpx2.UnsupportedProtocol,
 )
 
 
@@ -85,6 +102,8 @@ class FailoverTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         proxy: As for :class:`httpx2.Client`.
         trust_env: As for :class:`httpx2.Client`: whether ``HTTPS_PROXY``, ``NO_PROXY``,
             ``SSL_CERT_FILE`` and their kin count.
+        strict: Whether a request for an origin that is none of the endpoints' raises
+            :class:`httpx2.UnsupportedProtocol` instead of passing through.
         runtime: Where time and randomness come from, for tests.
 
     Raises:
@@ -103,6 +122,7 @@ class FailoverTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         limits: httpx2.Limits | None = None,
         proxy: httpx2.Proxy | httpx2.URL | str | None = None,
         trust_env: bool = True,
+        strict: bool = False,
         runtime: Runtime | None = None,
     ) -> None:
         read = read_config(config)
@@ -125,7 +145,7 @@ class FailoverTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
             reads_environment=trust_env and proxy is None,
         )
         self._upstream = upstream
-        self._driver = Driver(read, FAMILY, upstream, runtime or Runtime())
+        self._driver = Driver(read, FAMILY, upstream, runtime or Runtime(), strict=strict)
 
     @property
     def config(self) -> Config:
@@ -135,6 +155,10 @@ class FailoverTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
     def status(self) -> Status:
         """Tell which endpoint is in use, and which failed."""
         return self._driver.status()
+
+    def explain(self, request: httpx2.Request) -> Explanation:
+        """Tell where a request would go, in which order, and why, without sending it."""
+        return self._driver.explain(request)
 
     def reset(self) -> None:
         """Forget all failures: the next request goes to the primary."""

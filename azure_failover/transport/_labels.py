@@ -17,6 +17,9 @@ ATTEMPTS_HEADER: Final = "x-failover-attempts"
 RETRY_HEADER: Final = "x-should-retry"
 """The header by which a server tells Azure's and OpenAI's SDKs not to retry (openai-python)."""
 
+RETRY_COUNT_HEADER: Final = "x-stainless-retry-count"
+"""The header in which these SDKs say how often they have tried before."""
+
 _LEDGER_ATTRIBUTE: Final = "_azure_failover_ledger"
 
 

@@ -48,3 +48,11 @@ def log_foreign(scheme: str, netloc: str) -> None:
     logger.warning(
         "a request for %s://%s goes there as it is: none of the endpoints", scheme, netloc
     )
+
+
+def log_retries() -> None:
+    """Warn that the client above retries."""
+    logger.warning(
+        "the client above retries too, so its attempts multiply those over the endpoints: give it "
+        "max_retries=0"
+    )

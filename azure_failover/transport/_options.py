@@ -1,10 +1,12 @@
-"""What one request may ask for: read from ``request.extensions["failover"]``. Decides nothing."""
+"""What one request may ask for, in its extensions or around its call. Decides nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
-from typing import Final, cast
+from typing import Final, TypedDict, Unpack, cast
 
 import attrs
 
@@ -43,31 +45,73 @@ class FailoverOptions:
             raise ConfigError(problems, source="the request's failover options")
 
 
+class OptionFields(TypedDict, total=False):
+    """The arguments of :class:`FailoverOptions`, as :func:`failover_options` takes them."""
+
+    auto_failover: bool
+    deadline: float | None
+    timeout: float | None
+
+
 DEFAULT_OPTIONS: Final = FailoverOptions()
 _KNOWN: Final = tuple(field.name for field in attrs.fields(FailoverOptions))
+OPTIONS_AROUND: Final[ContextVar[FailoverOptions]] = ContextVar("failover", default=DEFAULT_OPTIONS)
+"""The options that :func:`failover_options` set; a request without an extension has these."""
+
+
+@contextmanager
+def failover_options(**options: Unpack[OptionFields]) -> Generator[None]:
+    """Set options for all requests that are sent in this block, by this thread or task.
+
+    For callers who cannot reach ``request.extensions``, because an SDK builds the request::
+
+        with failover_options(auto_failover=False, deadline=20.0):
+            sdk.chat.completions.create(...)
+
+    Inner blocks override outer ones, field by field, and a request's own extension overrides both.
+
+    Raises:
+        ConfigError: If an option does not exist or has a wrong value.
+    """
+    token = OPTIONS_AROUND.set(_overridden(OPTIONS_AROUND.get(), options, "failover_options()"))
+    try:
+        yield
+    finally:
+        OPTIONS_AROUND.reset(token)
 
 
 def options_of(extension: object) -> FailoverOptions:
-    """Read the extension: None, :class:`FailoverOptions`, or a mapping of its fields.
+    """Give the options of a request: those set around it, overridden by its extension.
+
+    Args:
+        extension: None, :class:`FailoverOptions` (what differs from the defaults counts), or a
+            mapping of its fields.
 
     Raises:
         ConfigError: If it is anything else, or has a key that does not exist.
     """
+    around = OPTIONS_AROUND.get()
     if extension is None:
-        return DEFAULT_OPTIONS
-    if isinstance(extension, FailoverOptions):
-        return extension
+        return around
     source = 'request.extensions["failover"]'
+    if isinstance(extension, FailoverOptions):
+        given = attrs.asdict(extension, filter=lambda field, value: value != field.default)
+        return _overridden(around, given, source)
     if not isinstance(extension, Mapping):
         what = f"is a {type(extension).__name__}"
         raise ConfigError([Problem("failover", what, "give a mapping")], source=source)
-    fields = cast("Mapping[str, object]", extension)
+    return _overridden(around, cast("Mapping[str, object]", extension), source)
+
+
+def _overridden(
+    options: FailoverOptions, given: Mapping[str, object], source: str
+) -> FailoverOptions:
     problems: list[Problem] = []
-    for key in fields:
+    for key in given:
         if key not in _KNOWN:
             close = get_close_matches(str(key), _KNOWN, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"the keys are {', '.join(_KNOWN)}"
             problems.append(Problem(str(key), "is not a known option", remedy))
     if problems:
         raise ConfigError(problems, source=source)
-    return FailoverOptions(**fields)  # type: ignore[arg-type]
+    return attrs.evolve(options, **given) if given else options  # type: ignore[arg-type]

@@ -11,43 +11,16 @@ from typing import Any, Final, Generic
 
 import attrs
 
-from azure_failover.core.body import rename_deployment
-from azure_failover.core.config import AttemptTimeout, Config
+from azure_failover.core.config import Config
 from azure_failover.core.credentials import Secret
-from azure_failover.core.routes import Route, parse_route
+from azure_failover.core.mobility import Mobility, habit_of
+from azure_failover.core.routes import Form, Route, parse_route
 from azure_failover.transport._family import Family, Req, Resp, Url
-from azure_failover.transport._options import FailoverOptions
+from azure_failover.transport._journey import Itinerary, Journey
 
-_PHASES: Final[tuple[str, ...]] = ("connect", "read", "write", "pool")
-"""The phases of httpx's ``timeout`` extension."""
 _CACHE_SIZE: Final = 1024
 _OWNED_EXTENSIONS: Final = frozenset({"sni_hostname", "target"})
 """Request extensions that say where a request goes, and so are ours to say."""
-
-
-@attrs.define(eq=False)
-class Itinerary:
-    """One route, and its URL at each endpoint that was asked for so far."""
-
-    route: Route
-    urls: list[Any]
-
-
-@attrs.define(eq=False)
-class Journey(Generic[Req]):
-    """One incoming request: itself, its URL taken apart, its options, when it came, its body.
-
-    ``is_usual`` is True if it asks for nothing special and has no deadline.
-    ``was_streamed`` is True if the body did not lie in memory, and so may be chunked.
-    """
-
-    request: Req
-    itinerary: Itinerary
-    options: FailoverOptions
-    is_usual: bool
-    was_streamed: bool
-    started: float
-    body: bytes = attrs.field(default=b"", repr=False)
 
 
 @attrs.define(eq=False)
@@ -57,13 +30,16 @@ class _Target:
     origin: str
     host: str
     prefix: str
-    key: Secret | None
-    key_header: str
+    key_header: str | None
+    """The header that carries the key; None if the endpoint takes a token or the caller's own."""
+    key: str = attrs.field(repr=False)
+    keeps_credentials: bool
     foreign_headers: tuple[str, ...]
     names: Mapping[str, str]
     api_version: str | None
+    api: str
     timeout: float
-    attempt_timeout: AttemptTimeout
+    limits: Mapping[str, float | None]
     last_timeouts: tuple[float | None, Mapping[str, float | None] | None, Mapping[str, float]]
     """What was asked for last, and what came of it: a client asks for the same again and again."""
 
@@ -73,32 +49,95 @@ class Retargeter(Generic[Req, Resp]):
 
     def __init__(self, config: Config, family: Family[Req, Resp]) -> None:
         self._family = family
+        self._in_memory = family.memory_stream_type
         self._targets = tuple(_target(config, index) for index in range(len(config.endpoints)))
-        self._prefixes: dict[tuple[str, bytes], list[str]] = {}
-        for endpoint in config.endpoints:
+        self._at_origin: dict[tuple[str, bytes], list[int]] = {}
+        for index, endpoint in enumerate(config.endpoints):
             origin = (endpoint.base.scheme, endpoint.base.netloc.encode())
-            self._prefixes.setdefault(origin, []).append(endpoint.base.path)
-        self._itineraries: dict[tuple[str, bytes, bytes], Itinerary] = {}
+            self._at_origin.setdefault(origin, []).append(index)
+        self._deployments = tuple(endpoint.deployment_name for endpoint in config.endpoints)
+        self._itineraries: dict[tuple[str, str, bytes, bytes], Itinerary] = {}
 
-    def itinerary(self, url: Url) -> Itinerary | None:
+    def itinerary(self, method: str, url: Url) -> Itinerary | None:
         """Take a request's URL apart; None if its origin is none of the endpoints'."""
-        key = url.scheme, url.netloc, url.raw_path
+        key = method, url.scheme, url.netloc, url.raw_path
         found = self._itineraries.get(key)
         return self._new_itinerary(key) if found is None else found
 
-    def _new_itinerary(self, key: tuple[str, bytes, bytes]) -> Itinerary | None:
-        scheme, netloc, raw_path = key
-        prefixes = self._prefixes.get((scheme, netloc))
-        if prefixes is None:
+    def _new_itinerary(self, key: tuple[str, str, bytes, bytes]) -> Itinerary | None:
+        method, scheme, netloc, raw_path = key
+        indices = self._at_origin.get((scheme, netloc))
+        if indices is None:
             return None
-        found = Itinerary(parse_route(raw_path, prefixes), [None] * len(self._targets))
+        route = parse_route(raw_path, [self._targets[index].prefix for index in indices])
+        found = Itinerary(
+            route,
+            habit_of(method, route.rest),
+            self._addressed(raw_path.decode("ascii"), route, indices),
+            self._closed(route.form),
+            [None] * len(self._targets),
+        )
         if len(self._itineraries) >= _CACHE_SIZE:
             self._itineraries.clear()
         self._itineraries[key] = found
         return found
 
+    def _addressed(self, path: str, route: Route, indices: list[int]) -> int:
+        """Find the endpoint that a URL names: by its prefix, then by its deployment."""
+
+        def fit(index: int) -> tuple[int, bool]:
+            prefix = self._targets[index].prefix
+            return (
+                len(prefix) if path.startswith(f"{prefix}/") else -1,
+                self._deployments[index] == route.deployment,
+            )
+
+        return max(indices, key=fit)
+
+    def _closed(self, form: Form) -> Mapping[int, str]:
+        """Find the endpoints that do not speak a form of URL."""
+        if form is Form.OTHER:
+            return {}
+        spoken = "v1" if form is Form.V1 else "dated"
+        return {
+            index: f"does not speak {spoken} URLs"
+            for index, target in enumerate(self._targets)
+            if target.api not in ("any", spoken)
+        }
+
+    def closed(self, journey: Journey[Req]) -> Mapping[int, str]:
+        """Find the endpoints that cannot take this request, and say why."""
+        itinerary = journey.itinerary
+        if itinerary.habit.mobility is not Mobility.MOVES:
+            return itinerary.closed
+        unreadable = {
+            index: "calls the deployment differently, and the body cannot be rewritten"
+            for index, target in enumerate(self._targets)
+            if journey.renamed(index, target.names) is None
+        }
+        return {**unreadable, **itinerary.closed} if unreadable else itinerary.closed
+
+    def shown_url(self, index: int, itinerary: Itinerary) -> str:
+        """Give the URL of a request at endpoint ``index``, without credentials."""
+        return self._url_at(self._targets[index], itinerary, keeps_credentials=False)
+
+    @staticmethod
+    def _url_at(target: _Target, itinerary: Itinerary, *, keeps_credentials: bool) -> str:
+        path = itinerary.route.at(
+            target.prefix,
+            names=target.names,
+            api_version=target.api_version,
+            keeps_credentials=keeps_credentials,
+        )
+        return target.origin + path
+
     def request_for(
-        self, index: int, journey: Journey[Req], time_left: float | None, trace: object
+        self,
+        index: int,
+        journey: Journey[Req],
+        time_left: float | None,
+        trace: object,
+        token: Secret | None,
     ) -> Req:
         """Build the request for endpoint ``index``.
 
@@ -107,75 +146,89 @@ class Retargeter(Generic[Req, Resp]):
             journey: The incoming request, taken apart.
             time_left: Seconds that the deadline leaves; None for no limit.
             trace: The ``trace`` extension that watches the connection.
+            token: The token for an endpoint that takes one.
         """
         target, request, itinerary = self._targets[index], journey.request, journey.itinerary
         url = itinerary.urls[index]
         if url is None:
-            path = itinerary.route.at(
-                target.prefix, names=target.names, api_version=target.api_version
-            )
-            url = itinerary.urls[index] = self._family.parse_url(target.origin + path)
-        given = request.extensions
-        own, wanted = journey.options.timeout, given.get("timeout")
-        last_own, last_wanted, timeouts = target.last_timeouts
-        if own != last_own or wanted != last_wanted:
-            timeouts = _timeouts(target, wanted, own)
-        if time_left is not None:
-            timeouts = {phase: min(limit, time_left) for phase, limit in timeouts.items()}
-        extensions = {**given, "trace": trace, "timeout": timeouts}
-        if not _OWNED_EXTENSIONS.isdisjoint(given):
-            extensions = {
-                key: value for key, value in extensions.items() if key not in _OWNED_EXTENSIONS
-            }
-        renamed = body = journey.body
-        if target.names and body:
-            kind = request.headers.get("content-type", "")
-            renamed = rename_deployment(body, target.names, content_type=kind) or body
-        changed = None if renamed is body else renamed
-        outgoing = self._family.copy_request(request, url, extensions, changed)
+            text = self._url_at(target, itinerary, keeps_credentials=target.keeps_credentials)
+            url = itinerary.urls[index] = self._family.parse_url(text)
+        extensions = _extensions(target, journey, time_left, trace)
+        stream, length = request.stream, None
+        if journey.once is not None:
+            stream = journey.once
+        else:
+            body = journey.renamed(index, target.names) if target.names else None
+            body = journey.body if body is None else body
+            if body is not journey.body or not isinstance(stream, self._in_memory):
+                stream, length = self._family.memory_stream(body), len(body)
+        outgoing = self._family.copy_request(request, url, extensions, stream)
         headers = outgoing.headers
         headers["host"] = target.host
-        if target.key is not None:
-            headers[target.key_header] = target.key.reveal()
+        if target.key_header is not None:
+            headers[target.key_header] = target.key
         for name in target.foreign_headers:
             if name in headers:
                 del headers[name]
-        if changed is not None or journey.was_streamed:
+        if token is not None:
+            headers["authorization"] = f"Bearer {token.reveal()}"
+        if length is not None:
             headers.pop("transfer-encoding", None)
-            headers["content-length"] = str(len(renamed))
+            headers["content-length"] = str(length)
         return outgoing
 
 
 def _target(config: Config, index: int) -> _Target:
-    endpoint = config.endpoints[index]
+    endpoint, phases = config.endpoints[index], config.policy.attempt_timeout
     return _Target(
         origin=endpoint.base.origin,
         host=endpoint.base.netloc,
         prefix=endpoint.base.path,
-        key=endpoint.api_key,
-        key_header=endpoint.key_header,
-        foreign_headers=config.foreign_headers(index),
+        key_header=None if endpoint.api_key is None else endpoint.key_header,
+        key="" if endpoint.api_key is None else endpoint.api_key.reveal(),
+        keeps_credentials=endpoint.auth == "client",
+        foreign_headers=tuple(config.foreign_headers(index)),
         names=config.renames(index),
         api_version=endpoint.api_version,
+        api=endpoint.api,
         timeout=endpoint.timeout,
-        attempt_timeout=config.policy.attempt_timeout,
+        limits=attrs.asdict(phases),
         last_timeouts=(-1.0, None, {}),
     )
+
+
+def _extensions(
+    target: _Target, journey: Journey[Any], time_left: float | None, trace: object
+) -> dict[str, Any]:
+    """Give the extensions of the outgoing request."""
+    given = journey.request.extensions
+    own, wanted = journey.options.timeout, given.get("timeout")
+    last_own, last_wanted, timeouts = target.last_timeouts
+    if own != last_own or wanted != last_wanted:
+        timeouts = _timeouts(target, wanted, own)
+    if time_left is not None:
+        timeouts = {phase: min(limit, time_left) for phase, limit in timeouts.items()}
+    extensions = {**given, "trace": trace, "timeout": timeouts}
+    if not _OWNED_EXTENSIONS.isdisjoint(given):
+        for key in _OWNED_EXTENSIONS:
+            extensions.pop(key, None)
+    return extensions
 
 
 def _timeouts(
     target: _Target, given: Mapping[str, float | None] | None, own: float | None
 ) -> Mapping[str, float]:
-    """Give the time for each phase: the endpoint's or the request's ``own``, or less.
+    """Give the time for each phase: what the endpoint or the request says, or less.
 
-    ``given`` is what the HTTP client allows (httpx's ``timeout`` extension); it is never exceeded.
+    ``own`` takes the place of the endpoint's ``timeout``; the policy's ``attempt_timeout`` may
+    make a phase shorter. ``given`` is what the HTTP client allows (httpx's ``timeout`` extension);
+    it is never exceeded.
     """
     limit = target.timeout if own is None else own
-    limits: dict[str, float] = dict.fromkeys(_PHASES, limit)
-    for phase in _PHASES:
-        seconds: float | None = getattr(target.attempt_timeout, phase)
-        if seconds is not None:
-            limits[phase] = min(limit, seconds)
+    limits = {
+        phase: limit if seconds is None else min(limit, seconds)
+        for phase, seconds in target.limits.items()
+    }
     for phase, seconds in (given or {}).items():
         if seconds is not None and phase in limits:
             limits[phase] = min(limits[phase], seconds)

@@ -67,6 +67,14 @@ def was_answered(error: BaseException) -> bool:
 class BodyNotes(Protocol):
     """Who is told how a delivered body fares."""
 
+    @property
+    def is_curious(self) -> bool:
+        """Whether each piece is to be shown."""
+        ...
+
+    def saw(self, chunk: bytes) -> None:
+        """A piece came, if pieces are to be shown."""
+
     def came(self) -> None:
         """The first piece came, or the end of an empty body."""
 
@@ -86,6 +94,7 @@ class Watched:
     def __init__(self, stream: Any, notes: BodyNotes) -> None:  # noqa: ANN401
         self._stream = stream
         self._notes = notes
+        self._is_curious = notes.is_curious
         self._is_known = False
 
     def _came(self) -> None:
@@ -102,6 +111,8 @@ class Watched:
             for chunk in self._stream:
                 if not self._is_known:
                     self._came()
+                if self._is_curious:
+                    self._notes.saw(chunk)
                 yield chunk
         except Exception as error:
             self._broke(error)
@@ -120,6 +131,8 @@ class Watched:
             async for chunk in self._stream:
                 if not self._is_known:
                     self._came()
+                if self._is_curious:
+                    self._notes.saw(chunk)
                 yield chunk
         except Exception as error:
             self._broke(error)

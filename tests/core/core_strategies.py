@@ -3,13 +3,72 @@
 from __future__ import annotations
 
 import string
-from typing import Any
+from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from azure_failover.core.config import Config
 
 Data = dict[str, Any]
+
+SHOWN = "K3Y-that-a-repr-shows"
+"""What the repr of a careless credential holds."""
+
+
+class Token(NamedTuple):
+    """What azure-core calls an access token."""
+
+    token: str
+    expires_on: int = 0
+
+
+class Credential:
+    """A credential as azure-identity has them, careless and not hashable; copies are the same."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return SHOWN
+
+    def __reduce__(self) -> str:
+        return next(name for name, value in globals().items() if value is self)
+
+    def get_token(self, *scopes: str) -> Token:
+        return Token(f"for:{','.join(scopes)}")
+
+    def __call__(self) -> str:
+        return "called"
+
+
+class AsyncCredential(Credential):
+    """The same for tasks."""
+
+    async def get_token(self, *scopes: str) -> Token:  # type: ignore[override]
+        return Token(f"awaited:{','.join(scopes)}")
+
+    async def __call__(self) -> str:  # type: ignore[override]
+        return "awaited"
+
+
+CREDENTIAL = Credential()
+OTHER_CREDENTIAL = Credential()
+ASYNC_CREDENTIAL = AsyncCredential()
+CREDENTIALS = st.sampled_from((CREDENTIAL, OTHER_CREDENTIAL, ASYNC_CREDENTIAL))
+
+
+def sync_token() -> str:
+    return "token"
+
+
+async def async_token() -> str:
+    return "token"
+
+
+PROVIDERS = st.sampled_from((sync_token, async_token)) | CREDENTIALS
+"""Functions that give tokens, and objects that can be called for one."""
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 HOSTS = st.tuples(
@@ -57,14 +116,29 @@ KEYS = st.text(string.ascii_letters + string.digits, min_size=12, max_size=24).m
 VERSIONS = st.sampled_from(("2024-10-21", "2025-04-01-preview", "preview"))
 TIMEOUTS = st.floats(min_value=0.001, max_value=1e6) | st.integers(min_value=1, max_value=900)
 
+KINDS = ("api_key", "token_provider", "credential", "auth")
+"""The fields that say what an endpoint's credential is, of which it has one."""
+
+KIND: st.SearchStrategy[Data] = st.one_of(
+    st.fixed_dictionaries({"api_key": KEYS}),
+    st.fixed_dictionaries({"token_provider": PROVIDERS}),
+    st.fixed_dictionaries({"credential": CREDENTIALS}),
+    st.just({"auth": "client"}),
+)
+"""One credential as a mapping says it."""
+
+HEADERS = st.sampled_from(("api-key", "Ocp-Apim-Subscription-Key", "x-gateway-key", "X!"))
+
 OWN_FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    "api_key": KEYS,
     "deployment_name": DEPLOYMENTS,
     "api_version": VERSIONS,
     "timeout": TIMEOUTS,
     "allow_insecure": st.booleans(),
+    "scope": st.sampled_from(("https://ai.azure.com/.default", "api://x/.default")),
+    "key_header": HEADERS,
+    "api": st.sampled_from(("any", "v1", "dated")),
 }
-"""What a backup inherits if it does not say it."""
+"""What a backup inherits, field by field, if it does not say it; :data:`KIND` as a unit."""
 
 
 @st.composite
@@ -77,21 +151,31 @@ def addresses(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def config_dicts(draw: st.DrawFn, *, max_backups: int = 3) -> Data:
-    """Draw valid configurations in the dict form, any field of a backup given or left out."""
+def config_dicts(draw: st.DrawFn, *, max_backups: int = 3, is_keyed: bool = False) -> Data:
+    """Draw valid configurations in the dict form, any field of a backup given or left out.
+
+    With ``is_keyed`` the primary has a key.
+    """
     count = draw(st.integers(0, max_backups))
     domains = [f"{draw(LABEL)}.r{index}.openai.azure.com" for index in range(count + 1)]
     data: Data = {
         "endpoint": f"https://{domains[0]}{draw(st.sampled_from(('', '/', '/openai', '/gw')))}",
-        "api_key": draw(KEYS),
         "deployment_name": draw(DEPLOYMENTS),
+        **draw(st.fixed_dictionaries({"api_key": KEYS}) if is_keyed else KIND),
     }
-    for field in ("api_version", "timeout", "allow_insecure"):
-        if draw(st.booleans()):
-            data[field] = draw(OWN_FIELDS[field])
+    if "auth" not in data and draw(st.booleans()):
+        data["auth"] = "endpoint"
+    for field, values in OWN_FIELDS.items():
+        if field not in data and draw(st.booleans()):
+            data[field] = draw(values)
     backups: list[Data] = []
     for domain in domains[1:]:
-        backup = draw(st.fixed_dictionaries({}, optional=OWN_FIELDS))
+        no_kind: Data = {}
+        kind = draw(st.just(no_kind) | KIND)
+        backup = draw(st.fixed_dictionaries({}, optional=OWN_FIELDS)) | kind
+        has_credential = bool(kind) or data.get("auth") != "client"
+        if has_credential and "auth" not in kind and draw(st.booleans()):
+            backup["auth"] = "endpoint"
         if draw(st.booleans()):
             other = draw(NAMES)
             backup["deployments"] = {} if other == data["deployment_name"] else {other: "there"}

@@ -8,7 +8,8 @@ from typing import TypeAlias, assert_never
 import attrs
 from core_strategies import plain_config
 
-from azure_failover.core.fleet import Choice, Fleet, Reach
+from azure_failover.core.course import ANYWHERE, Course
+from azure_failover.core.fleet import Choice, Fleet
 from azure_failover.core.flight import (
     Answered,
     Attempt,
@@ -46,6 +47,7 @@ class Trouble:
 
     fault: Fault
     seconds: float = 0.0
+    was_sent: bool = True
 
 
 Outcome: TypeAlias = Answer | Trouble
@@ -72,8 +74,8 @@ class WatchedFleet(Fleet):
         self.returned: list[Ticket] = []
         self.effects: list[tuple[int, Effect]] = []
 
-    def choose(self, tried: int, now: float, reach: Reach = Reach.FLEET) -> Choice | None:
-        choice = super().choose(tried, now, reach)
+    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
+        choice = super().choose(tried, now, course)
         if choice is not None:
             self.given.append(choice.ticket)
         return choice
@@ -116,6 +118,7 @@ class Trip:
     limits: list[float | None] = attrs.field(factory=list[float | None])
     answers: list[Response] = attrs.field(factory=list[Response])
     errors: list[Exception] = attrs.field(factory=list[Exception])
+    outcomes: list[Outcome] = attrs.field(factory=list["Outcome"])
     discarded: list[Response] = attrs.field(factory=list[Response])
     waits: list[float] = attrs.field(factory=list[float])
     delivered: Deliver[Response] | None = None
@@ -144,7 +147,8 @@ def fly(
     script: Script,
     clock: Clock | None = None,
     *,
-    reach: Reach = Reach.FLEET,
+    course: Course = ANYWHERE,
+    is_replayable: bool = True,
     deadline: float | None = None,
     closing: float = 0.0,
     oversleep: float = 0.0,
@@ -155,13 +159,16 @@ def fly(
         fleet: The endpoints.
         script: What they do.
         clock: Moves on as the script says.
-        reach: As for a flight.
+        course: As for a flight.
+        is_replayable: As for a flight.
         deadline: As for a flight.
         closing: Seconds that it takes to discard a response.
         oversleep: Seconds by which each sleep is too long.
     """
     clock = clock or Clock()
-    flight: Flight[Response] = Flight(fleet, clock.now, reach=reach, deadline=deadline)
+    flight: Flight[Response] = Flight(
+        fleet, clock.now, course=course, deadline=deadline, is_replayable=is_replayable
+    )
     trip = Trip(flight, clock)
     command: Command[Response] = flight.begin(clock.now)
     while True:
@@ -191,13 +198,14 @@ def _attempt(trip: Trip, script: Script, command: Send) -> Report[Response]:
     attempt = command.attempt
     outcome = script(attempt.index, trip.sent.count(attempt.index))
     trip.sent.append(attempt.index)
+    trip.outcomes.append(outcome)
     trip.starts.append(trip.clock.now)
     trip.limits.append(command.time_left)
     trip.clock.now += outcome.seconds
     if isinstance(outcome, Trouble):
         error = TroubleError(outcome.fault.value)
         trip.errors.append(error)
-        return Failed(attempt, error, outcome.fault, Phase.WAIT)
+        return Failed(attempt, error, outcome.fault, Phase.WAIT, outcome.was_sent)
     return _answered(trip, attempt, outcome)
 
 

@@ -11,7 +11,15 @@ from typing import Any
 import attrs
 import pytest
 
-from azure_failover import Config, ConfigError, Endpoint, Policy, Problem, Secret
+from azure_failover import (
+    AttemptTimeout,
+    Config,
+    ConfigError,
+    Endpoint,
+    Policy,
+    Problem,
+    Secret,
+)
 from azure_failover.core.body import rename_deployment
 
 VALID: dict[str, Any] = {
@@ -360,7 +368,7 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         {**VALID, "allow_insecure": "yes"},
         "allow_insecure",
         "is text, not true or false",
-        "",
+        "or leave it out",
     ),
     "a version that is a TOML date": (
         {**VALID, "api_version": dt.date(2024, 10, 21)},
@@ -415,6 +423,66 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         "policy.deadline",
         "is not a positive number of seconds",
         "such as 10.0",
+    ),
+    "an attempt's time that is text": (
+        {**VALID, "policy": {"attempt_timeout": "5"}},
+        "policy.attempt_timeout",
+        "is text, not a number or a mapping",
+        '{"connect": 5, "read": 30}',
+    ),
+    "an attempt's time that is true": (
+        {**VALID, "policy": {"attempt_timeout": True}},
+        "policy.attempt_timeout",
+        "is true or false, not a number or a mapping",
+        '{"connect": 5, "read": 30}',
+    ),
+    "an attempt's time of 0": (
+        {**VALID, "policy": {"attempt_timeout": 0}},
+        "policy.attempt_timeout",
+        "is not a positive number of seconds",
+        "such as 10.0",
+    ),
+    "a phase of 0 s": (
+        {**VALID, "policy": {"attempt_timeout": {"read": 0}}},
+        "policy.attempt_timeout.read",
+        "is not a positive number of seconds",
+        "such as 10.0",
+    ),
+    "a phase that is text": (
+        {**VALID, "policy": {"attempt_timeout": {"pool": "1"}}},
+        "policy.attempt_timeout.pool",
+        "is text, not a number",
+        "",
+    ),
+    "a misspelt phase": (
+        {**VALID, "policy": {"attempt_timeout": {"conect": 1}}},
+        "policy.attempt_timeout.conect",
+        "is not a known key",
+        "did you mean connect?",
+    ),
+    "a phase that stands in the policy": (
+        {**VALID, "policy": {"connect_timeout": 1}},
+        "policy.connect_timeout",
+        "is not a known key",
+        "did you mean attempt_timeout.connect?",
+    ),
+    "a buffer below 0": (
+        {**VALID, "policy": {"buffer_limit": -1}},
+        "policy.buffer_limit",
+        "is below 0",
+        "0 buffers nothing",
+    ),
+    "a buffer of true": (
+        {**VALID, "policy": {"buffer_limit": True}},
+        "policy.buffer_limit",
+        "is true or false, not a whole number",
+        "such as 33554432",
+    ),
+    "a buffer of half a byte": (
+        {**VALID, "policy": {"buffer_limit": 0.5}},
+        "policy.buffer_limit",
+        "is a number, not a whole number",
+        "such as 33554432",
     ),
     "a longest pause that is the shorter one": (
         {**VALID, "policy": {"pause": 10, "max_pause": 5}},
@@ -603,6 +671,38 @@ def test_a_policy_object_is_checked_as_well() -> None:
         Policy(failback="soon")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     with pytest.raises(ConfigError, match="max_pause: is shorter than pause"):
         Policy(pause=400.0)
+
+
+def test_an_attempts_time_is_one_number_or_one_for_each_phase() -> None:
+    """A number stands for all phases; a phase that a mapping leaves out has its default."""
+
+    def read(value: object) -> AttemptTimeout:
+        policy = {"attempt_timeout": value}
+        return Config.from_dict({**VALID, "policy": policy}, env={}).policy.attempt_timeout
+
+    assert read(7) == AttemptTimeout(connect=7, read=7, write=7, pool=7)
+    assert read({"read": 30, "pool": None}) == AttemptTimeout(read=30)
+    assert read(AttemptTimeout(write=3)) == AttemptTimeout(connect=5.0, write=3)
+    assert read({}) == AttemptTimeout() == Policy().attempt_timeout
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"attempt_timeout": 5}, "attempt_timeout: is not an AttemptTimeout; give one, such as"),
+        ({"buffer_limit": 1.5}, "buffer_limit: is not a whole number; give a number of bytes"),
+        ({"buffer_limit": True}, "buffer_limit: is not a whole number; give a number of bytes"),
+        ({"buffer_limit": -1}, "buffer_limit: is below 0; give a number of bytes"),
+    ],
+)
+def test_a_policy_objects_limits_are_checked_as_well(change: dict[str, Any], what: str) -> None:
+    with pytest.raises(ConfigError, match=f"1 problem in Policy:\n  {what}"):
+        Policy(**change)
+
+
+def test_a_phase_of_no_time_is_refused() -> None:
+    with pytest.raises(ConfigError, match="in AttemptTimeout:\n  read: is not a positive number"):
+        AttemptTimeout(read=0)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,20 @@ import copy
 import pickle
 from typing import Any
 
-from core_strategies import OWN_FIELDS, PATHS, Data, addresses, config_dicts
+import pytest
+from core_strategies import (
+    CREDENTIAL,
+    KINDS,
+    OWN_FIELDS,
+    PATHS,
+    Data,
+    addresses,
+    config_dicts,
+    sync_token,
+)
 from hypothesis import given, settings, strategies as st
 
-from azure_failover import Config, Endpoint, Secret
+from azure_failover import Config, ConfigError, Endpoint, Problem, Secret
 from azure_failover.core._base_url import BaseUrl, BaseUrlProblem
 from azure_failover.core.config import DEFAULT_API_VERSION
 
@@ -29,8 +39,69 @@ def test_a_backup_inherits_exactly_what_it_leaves_out(data: Data) -> None:
     for given_here, backup in zip(data.get("backups", []), config.backups, strict=True):
         for field in OWN_FIELDS:
             expected = given_here[field] if field in given_here else plain(config.primary, field)
+            if field == "key_header":
+                expected = str(expected).lower()
             assert plain(backup, field) == expected
         assert backup.deployments == given_here.get("deployments", {})
+
+
+def credential_of(endpoint: Endpoint) -> tuple[str, object]:
+    """Give the kind and the value of an endpoint's only credential; the value by identity."""
+    found = [
+        (kind, plain(endpoint, kind) if kind == "api_key" else id(getattr(endpoint, kind)))
+        for kind in KINDS[:3]
+        if getattr(endpoint, kind) is not None
+    ]
+    if endpoint.auth == "client":
+        found.append(("auth", "client"))
+    (only,) = found
+    return only
+
+
+def credential_in(data: Data) -> tuple[str, object] | None:
+    for kind in KINDS[:3]:
+        if kind in data:
+            return kind, data[kind] if kind == "api_key" else id(data[kind])
+    return ("auth", "client") if data.get("auth") == "client" else None
+
+
+@QUICK
+@given(config_dicts())
+def test_each_endpoint_has_one_credential_its_own_or_the_primarys(data: Data) -> None:
+    """Promise 6: the kind of credential is inherited as a unit; what is said replaces all of it."""
+    config = Config.from_dict(data, env={})
+    assert credential_of(config.primary) == credential_in(data)
+    for given_here, backup in zip(data.get("backups", []), config.backups, strict=True):
+        assert credential_of(backup) == (credential_in(given_here) or credential_of(config.primary))
+
+
+SECOND: Data = {"api_key": "key", "token_provider": sync_token, "credential": CREDENTIAL}
+
+
+@QUICK
+@given(config_dicts(), st.sets(st.sampled_from(KINDS), min_size=2), st.integers(0, 3))
+def test_a_second_credential_for_one_endpoint_is_refused(
+    data: Data, kinds: set[str], index: int
+) -> None:
+    """Promise 6: one credential per endpoint, whatever the others have."""
+    tables = [data, *data.get("backups", [])]
+    index %= len(tables)
+    tables[index] |= {kind: SECOND.get(kind, "client") for kind in kinds}
+    if "auth" not in kinds:
+        tables[index].pop("auth", None)
+    (problem,) = problems_of(data)
+    kinds |= {*KINDS[:3]} & {*tables[index]}
+    said = [kind for kind in KINDS if kind in kinds]
+    labels = ['auth = "client"' if kind == "auth" else kind for kind in said]
+    assert problem.path == (f"backups[{index - 1}]." if index else "") + said[-1]
+    what = f"stands beside {' and '.join(labels[:-1])}; an endpoint has one credential"
+    assert (problem.what, problem.remedy) == (what, f"keep one of {', '.join(labels)}")
+
+
+def problems_of(data: Data) -> tuple[Problem, ...]:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_dict(data, env={})
+    return caught.value.problems
 
 
 @QUICK
@@ -159,7 +230,10 @@ def test_only_deployments_that_differ_are_renamed(data: Data) -> None:
 
 
 @QUICK
-@given(config_dicts(max_backups=1), st.sampled_from(("endpoint", "api_key", "deployment_name")))
+@given(
+    config_dicts(max_backups=1, is_keyed=True),
+    st.sampled_from(("endpoint", "api_key", "deployment_name")),
+)
 def test_a_field_that_the_dict_leaves_out_comes_from_the_environment(
     data: Data, field: str
 ) -> None:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
 import httpx
 import pytest
-from core_strategies import KEYS, Data, config_dicts
+from core_strategies import (
+    ASYNC_CREDENTIAL,
+    CREDENTIAL,
+    CREDENTIALS,
+    KEYS,
+    PROVIDERS,
+    SHOWN,
+    Data,
+    config_dicts,
+)
 from hypothesis import given, settings, strategies as st
 from rich.console import Console
 from rich.traceback import Traceback
@@ -89,6 +99,8 @@ WRAPPINGS: tuple[Callable[[str], Any], ...] = (
     lambda key: {"x": {"y": key}},
     lambda key: ({"endpoint": key},),
     Secret,
+    lambda _: CREDENTIAL,
+    lambda key: partial(print, key),
 )
 """How a key may come to stand somewhere."""
 PLACES = (
@@ -103,19 +115,34 @@ PLACES = (
     "max_retries",
     "backups",
     "policy",
+    "token_provider",
+    "credential",
+    "scope",
+    "key_header",
+    "auth",
+    "api",
     "api-key",
     "apiKey",
     "headers",
 )
-POLICY_PLACES = ("failback", "deadline", "pause", "on_throttle", "api_key", "timeout")
+POLICY_PLACES = (
+    "failback",
+    "deadline",
+    "pause",
+    "on_throttle",
+    "api_key",
+    "timeout",
+    "attempt_timeout",
+    "buffer_limit",
+)
 
 
 @st.composite
 def broken_dicts(draw: st.DrawFn) -> tuple[Data, list[str]]:
     """Draw a configuration with keys in right and in wrong places, and at least one problem."""
     data = draw(config_dicts(max_backups=2))
-    keys: list[str] = [data["api_key"]]
-    keys += [backup["api_key"] for backup in data.get("backups", []) if "api_key" in backup]
+    tables = [data, *data.get("backups", [])]
+    keys: list[str] = [SHOWN, *(table["api_key"] for table in tables if "api_key" in table)]
     for _ in range(draw(st.integers(1, 3))):
         key = draw(KEYS)
         keys.append(key)
@@ -148,12 +175,18 @@ def test_no_error_shows_a_key_wherever_it_stands(broken: tuple[Data, list[str]])
 def test_no_configuration_shows_its_keys(data: Data) -> None:
     """Promise 6: neither repr nor the dict form show a key, unless it is asked to."""
     config = Config.from_dict(data, env={})
-    keys = [endpoint.api_key.reveal() for endpoint in config.endpoints if endpoint.api_key]
+    secrets = [endpoint.api_key for endpoint in config.endpoints]
+    keys = [None if secret is None else secret.reveal() for secret in secrets]
     shown = repr((config, str(config), config.to_dict(), config.endpoints, config.primary.api_key))
-    shown += f"{config} {config.primary} {config.primary.api_key:>9}"
-    assert not [key for key in keys if key in shown]
+    shown += f"{config} {config.primary} {Secret('K3Y'):>9} {config.async_only()}"
+    assert not [key for key in (*keys, "K3Y") if key and key in shown]
+    written = config.to_dict()
+    for field in ("api_key", "token_provider", "credential"):
+        found = [getattr(endpoint, field) is not None for endpoint in config.endpoints]
+        tables = [written, *written["backups"]]
+        assert [table.get(field) == "***" for table in tables] == found
     revealed = config.to_dict(reveal_secrets=True)
-    assert [revealed["api_key"], *(backup["api_key"] for backup in revealed["backups"])] == keys
+    assert [table.get("api_key") for table in (revealed, *revealed["backups"])] == keys
 
 
 KEY = "K3Yabcdefghijklmnop"
@@ -294,6 +327,40 @@ def test_a_transport_shows_no_key() -> None:
     with Client(data) as client:
         shown = f"{transport!r} {client!r} {client.config!r} {client.status()!r}"
     assert KEY not in shown
+
+
+def refusal_of_endpoint(sealed: Sealed) -> Exception:
+    try:
+        Endpoint(**sealed.opened())
+    except (ConfigError, TypeError) as error:
+        return error
+    raise AssertionError("accepted")
+
+
+@settings(max_examples=60, deadline=None)
+@given(PROVIDERS | st.just(partial(print, SHOWN)), CREDENTIALS, st.data())
+def test_no_frame_of_an_endpoint_shows_a_provider_or_a_credential(
+    provider: Any, credential: Any, data: st.DataObject
+) -> None:
+    """Promise 6: whatever is wrong with its fields, a refused endpoint shows no credential."""
+    fields: dict[str, Any] = {"endpoint": "https://east", "deployment_name": "gpt"}
+    places = [*PLACES[2:8], "endpoint", "scope", "key_header", "auth", "api", "colour"]
+    for place in data.draw(st.sets(st.sampled_from(places))):
+        fields[place] = data.draw(st.sampled_from((None, 5, "", "\n", [], {"a": 5}, b"x")))
+    if data.draw(st.booleans()):
+        fields.pop("endpoint")
+    sources = {"token_provider": provider, "credential": credential, "api_key": f"{KEY} "}
+    shown = all_that_shows(refusal_of_endpoint(Sealed({**fields, **sources})))
+    assert SHOWN not in shown
+    assert KEY not in shown
+
+
+@pytest.mark.parametrize("field", ["token_provider", "credential"])
+def test_a_client_for_threads_that_refuses_tasks_shows_no_source(field: str) -> None:
+    """Promise 6, for the error that an async source gives."""
+    data = {"endpoint": "https://east", "deployment_name": "gpt", field: ASYNC_CREDENTIAL}
+    error = refusal(Client, Sealed(data))
+    assert SHOWN not in all_that_shows(error) + rendered(error)
 
 
 def test_an_endpoint_that_is_refused_leaves_no_key_in_its_frames() -> None:

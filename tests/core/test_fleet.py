@@ -9,8 +9,9 @@ import pytest
 from core_strategies import plain_config
 from hypothesis import given, settings, strategies as st
 
+from azure_failover.core.course import Course, Reach
 from azure_failover.core.events import EndpointFailed, EndpointMisconfigured, EndpointRecovered
-from azure_failover.core.fleet import Fleet, Reach
+from azure_failover.core.fleet import Fleet
 from azure_failover.core.verdict import Effect
 
 
@@ -114,17 +115,17 @@ def test_a_request_that_may_not_move_goes_to_the_endpoint_in_use() -> None:
     """``auto_failover=False`` tries the first healthy endpoint, and only that."""
     fleet = fleet_of(3)
     fail(fleet, 0)
-    choice = fleet.choose(0, 5.0, Reach.CURRENT)
+    choice = fleet.choose(0, 5.0, Course(Reach.CURRENT))
     assert choice is not None
     assert (choice.index, choice.skipped) == (1, ())
-    assert fleet.choose(0b010, 5.0, Reach.CURRENT) is None
+    assert fleet.choose(0b010, 5.0, Course(Reach.CURRENT)) is None
 
 
 def test_the_primary_is_in_use_when_all_failed() -> None:
     fleet = fleet_of(2)
     for index in (0, 1):
         fail(fleet, index)
-    choice = fleet.choose(0, 0.5, Reach.CURRENT)
+    choice = fleet.choose(0, 0.5, Course(Reach.CURRENT))
     assert choice is not None
     assert choice.index == 0
     assert fleet.status(0.5).current_index == 0
@@ -271,3 +272,20 @@ def test_the_quick_way_to_the_primary_is_open_while_nothing_stands_against_it() 
     fail(fleet, 0)
     assert fleet.first(0.5) is None
     assert fleet.first(1.0) is None, "a probe is for the full choice"
+
+
+# The usual request.
+
+
+def test_the_usual_request_starts_at_a_primary_that_is_well() -> None:
+    """Each start has a number of its own, so that a later success vouches for an earlier start."""
+    fleet = fleet_of(2)
+    tickets = [fleet.first(now) for now in (0.0, 0.1, 10.0)]
+    assert [ticket.sequence for ticket in tickets if ticket is not None] == [1, 2, 3]
+
+
+def test_the_usual_request_looks_closer_at_a_primary_that_is_throttled() -> None:
+    fleet = Fleet(plain_config(2, on_throttle="failover"), random=lambda: 0.0)
+    fleet.note(0, fleet.again(0, 0.0), Effect.THROTTLED, 0.0, retry_after=5.0)
+    assert fleet.first(4.9) is None
+    assert fleet.first(5.0) is not None

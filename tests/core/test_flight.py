@@ -15,8 +15,9 @@ from scripted_flight import (
     scripted,
 )
 
+from azure_failover.core.course import Course, Reach
 from azure_failover.core.events import EndpointFailed, EndpointMisconfigured, EndpointRecovered
-from azure_failover.core.fleet import Fleet, Reach
+from azure_failover.core.fleet import Fleet
 from azure_failover.core.flight import Answered, Deliver, Discard, Failed, Flight, GiveUp, Send
 from azure_failover.core.ledger import Phase
 from azure_failover.core.verdict import Effect, Fault
@@ -200,11 +201,11 @@ def test_a_misconfigured_endpoint_is_moved_on_from_only_if_the_policy_says_so(st
 def test_a_request_that_may_not_move_stays() -> None:
     """``auto_failover=False``: the endpoint in use, and no other."""
     fleet = WatchedFleet(3)
-    trip = fly(fleet, scripted(BAD, GOOD, GOOD), reach=Reach.CURRENT)
+    trip = fly(fleet, scripted(BAD, GOOD, GOOD), course=Course(Reach.CURRENT))
     assert trip.sent == [0]
     assert trip.delivered_index == 0
     assert trip.ledger.is_exhausted
-    assert fly(fleet, scripted(GOOD, GOOD, GOOD), reach=Reach.CURRENT).sent == [1]
+    assert fly(fleet, scripted(GOOD, GOOD, GOOD), course=Course(Reach.CURRENT)).sent == [1]
 
 
 # Deadlines.

@@ -31,6 +31,7 @@ OUTCOMES: dict[Fault, tuple[Move, Effect]] = {
     Fault.LOCAL: (Move.STAY, Effect.NEUTRAL),
     Fault.CANCELLED: (Move.STAY, Effect.NEUTRAL),
     Fault.DEADLINE: (Move.STAY, Effect.NEUTRAL),
+    Fault.CREDENTIAL: (Move.NEXT, Effect.FAILURE),
     Fault.STALE: (Move.SAME_ONCE, Effect.NEUTRAL),
     Fault.BROKEN: (Move.NEXT, Effect.FAILURE),
     Fault.WRITE_TIMEOUT: (Move.NEXT, Effect.FAILURE),

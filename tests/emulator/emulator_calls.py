@@ -35,6 +35,14 @@ def dated(region: Region, route: str = "chat/completions", deployment: str | Non
     return f"{region.endpoint}/openai/deployments/{name}/{route}?api-version={VERSION}"
 
 
+def plain(region: Region, route: str) -> str:
+    return f"{region.endpoint}/openai/{route}?api-version={VERSION}"
+
+
+def v1(region: Region, route: str) -> str:
+    return f"{region.endpoint}/openai/v1/{route}"
+
+
 def key(region: Region) -> dict[str, str]:
     return {"api-key": region.api_key}
 

@@ -21,14 +21,18 @@ class Status:
     body: bytes = b'{"choices": []}'
     encoding: str | None = None
     kind: str = "application/json"
+    location: str | None = None
 
 
 @attrs.frozen
 class Raise:
-    """One of the family's exceptions, raised before headers or in the middle of the body."""
+    """One of the family's exceptions, raised before headers or in the middle of the body.
+
+    ``sent`` is ``headers`` for a transport that has read the request's body before.
+    """
 
     name: str
-    where: Literal["headers", "body"] = "headers"
+    where: Literal["headers", "sent", "body"] = "headers"
 
 
 Outcome = Status | Raise
@@ -99,7 +103,7 @@ def scripted(family: Any, play: Callable[[Any], Outcome], closings: Closings | N
     class Scripted(family.BaseTransport, family.AsyncBaseTransport):  # type: ignore[misc]
         def handle_request(self, request: Any) -> Any:
             outcome = play(request)
-            if isinstance(outcome, Raise) and outcome.where == "headers":
+            if isinstance(outcome, Raise) and outcome.where != "body":
                 raise getattr(family, outcome.name)("scripted")
             headers = {"content-type": "application/json"}
             code = 200
@@ -108,6 +112,8 @@ def scripted(family: Any, play: Callable[[Any], Outcome], closings: Closings | N
                 headers["content-type"] = outcome.kind
                 if outcome.retry_after is not None:
                     headers["retry-after"] = outcome.retry_after
+                if outcome.location is not None:
+                    headers["location"] = outcome.location
                 if outcome.encoding is not None:
                     headers["content-encoding"] = outcome.encoding
             return family.Response(code, headers=headers, stream=Body(outcome))

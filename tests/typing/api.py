@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import httpx
 import httpx2
 
 import azure_failover.httpx2
 from azure_failover import (
     AsyncClient,
+    AttemptTimeout,
     ChatCompletion,
     Client,
     Config,
@@ -18,6 +21,8 @@ from azure_failover import (
     Policy,
     RateLimitError,
     Status,
+    TokenCredential,
+    TokenProvider,
     ledger_of,
 )
 
@@ -65,6 +70,54 @@ def mounted_httpx2() -> httpx2.Client:
     inner = httpx2.HTTPTransport(retries=1)
     transport = azure_failover.httpx2.FailoverTransport(CONFIG, transport=inner)
     return httpx2.Client(transport=transport)
+
+
+def token() -> str:
+    return "…"
+
+
+async def awaited_token() -> str:
+    return "…"
+
+
+class Issued(NamedTuple):
+    """As azure-core's ``AccessToken``."""
+
+    token: str
+    expires_on: int
+
+
+class Identity:
+    """As azure-identity's credentials."""
+
+    def get_token(
+        self, *scopes: str, claims: str | None = None, enable_cae: bool = False, **kwargs: object
+    ) -> Issued:
+        return Issued(f"{scopes} {claims} {enable_cae} {kwargs}", 0)
+
+
+class AsyncIdentity:
+    """As those of ``azure.identity.aio``."""
+
+    async def get_token(self, *scopes: str, claims: str | None = None) -> Issued:
+        return Issued(f"{scopes} {claims}", 0)
+
+
+def with_credentials() -> Config:
+    url = "https://eastus.openai.azure.com"
+    provider: TokenProvider = token
+    credential: TokenCredential = Identity()
+    return Config(
+        (
+            Endpoint(endpoint=url, deployment_name="a", token_provider=provider, api="v1"),
+            Endpoint(endpoint=url, deployment_name="b", token_provider=awaited_token),
+            Endpoint(endpoint=url, deployment_name="c", credential=credential, scope="s"),
+            Endpoint(endpoint=url, deployment_name="d", credential=AsyncIdentity()),
+            Endpoint(endpoint=url, deployment_name="e", auth="client", api="dated"),
+            Endpoint(endpoint=url, deployment_name="f", api_key="…", key_header="X-Key"),
+        ),
+        Policy(attempt_timeout=AttemptTimeout(connect=2, read=None), buffer_limit=0),
+    )
 
 
 def built() -> Config:

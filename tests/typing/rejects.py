@@ -6,7 +6,7 @@ import httpx
 import httpx2
 
 import azure_failover.httpx2
-from azure_failover import AsyncClient, Client, FailoverTransport, Policy
+from azure_failover import AsyncClient, Client, Endpoint, FailoverTransport, Policy
 
 
 def wrong_family() -> None:
@@ -27,3 +27,12 @@ def wrong_key() -> None:
     Policy(fallback="auto")  # error: call-arg
     Client({}, http3=True)  # error: call-arg
     Client(5)  # error: arg-type
+
+
+def wrong_credential() -> None:
+    where = "https://eastus.openai.azure.com"
+    Endpoint(endpoint=where, deployment_name="gpt", token_provider="…")  # error: arg-type
+    Endpoint(endpoint=where, deployment_name="gpt", credential=str)  # error: arg-type
+    Endpoint(endpoint=where, deployment_name="gpt", auth="sdk")  # error: arg-type
+    Endpoint(endpoint=where, deployment_name="gpt", api="v2")  # error: arg-type
+    Policy(attempt_timeout=5)  # error: arg-type

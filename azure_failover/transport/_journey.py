@@ -1,0 +1,113 @@
+"""One incoming request taken apart: where its URL leads, what it asks for, what its body is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic
+
+import attrs
+
+from azure_failover.core.body import rename_deployment
+from azure_failover.core.mobility import Habit, Mobility
+from azure_failover.core.routes import Route
+from azure_failover.transport._family import Req
+from azure_failover.transport._options import FailoverOptions
+from azure_failover.transport._replay import Once
+
+
+@attrs.define(eq=False)
+class Itinerary:
+    """What follows from method and URL alone, and so is remembered for the next request.
+
+    Attributes:
+        route: The URL's path and query, taken apart.
+        habit: What is known of the operation.
+        addressed: The endpoint that the URL names.
+        closed: The endpoints that do not speak this form of URL, and why.
+        urls: Its URL at each endpoint that was asked for so far.
+    """
+
+    route: Route
+    habit: Habit
+    addressed: int
+    closed: Mapping[int, str]
+    urls: list[Any]
+
+    is_free: bool = attrs.field(init=False)
+    """Whether any endpoint may take it and no state is made, as far as method and URL tell."""
+    is_chat: bool = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        marks, mobility = self.habit.marks, self.habit.mobility
+        self.is_chat = marks == "chat"
+        self.is_free = mobility is Mobility.MOVES and marks != "responses" and not self.closed
+
+
+def may_concern_state(body: bytes) -> bool:
+    """Tell whether a chat's body may make or name state, from its words alone."""
+    return b'"store"' in body or b'"audio"' in body or b'"file_id"' in body
+
+
+@attrs.define(eq=False)
+class Journey(Generic[Req]):
+    """One incoming request: itself, its URL taken apart, its options, when it came, its body.
+
+    ``body`` is set once it was taken; ``once`` is set instead if it can be sent only once.
+    """
+
+    request: Req
+    itinerary: Itinerary
+    options: FailoverOptions
+    started: float
+    body: bytes = attrs.field(default=b"", repr=False)
+    once: Once | None = None
+    _renamed: dict[int, bytes | None] | None = attrs.field(default=None, repr=False)
+
+    def take(self, body: bytes | Once) -> None:
+        """Take the body."""
+        if isinstance(body, Once):
+            self.once = body
+        else:
+            self.body = body
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether some of the body may have been sent."""
+        return self.once is None or self.once.has_begun
+
+    @property
+    def may_make_state(self) -> bool:
+        """Whether an answer may bring ids of state that its endpoint now holds."""
+        match self.itinerary.habit.marks:
+            case "chat":
+                return may_concern_state(self.body)
+            case "responses":
+                return True
+            case None:
+                return self.itinerary.habit.mobility is not Mobility.MOVES
+
+    def renamed(self, index: int, names: Mapping[str, str]) -> bytes | None:
+        """Give the body for an endpoint that calls deployments differently.
+
+        Returns:
+            None if it cannot be told which deployment the body names.
+        """
+        if not names:
+            return self.body
+        if self.once is not None:
+            return None
+        if self._renamed is None:
+            self._renamed = {}
+        if index not in self._renamed:
+            headers = self.request.headers
+            self._renamed[index] = (
+                None
+                if self.body and "content-encoding" in headers
+                else rename_deployment(
+                    self.body,
+                    names,
+                    content_type=headers.get("content-type", ""),
+                    in_session=self.itinerary.habit.is_realtime,
+                )
+            )
+        return self._renamed[index]

@@ -1,0 +1,103 @@
+"""Translates what an HTTP library says, answers and exceptions, into what a flight is told."""
+
+from __future__ import annotations
+
+from typing import Final, Generic
+
+import anyio
+import attrs
+
+from azure_failover.core.ledger import Phase
+from azure_failover.core.steps import Answered, Attempt, Failed, Report
+from azure_failover.core.verdict import Fault, retry_after
+from azure_failover.transport._family import Family, Req, Resp
+from azure_failover.transport._labels import forget_frames
+from azure_failover.transport._runtime import Runtime
+from azure_failover.transport._tokens import NoTokenError
+from azure_failover.transport._watch import Wire, was_answered
+
+_BELOW_THE_FAMILY = (
+    OSError,
+    EOFError,
+    anyio.EndOfStream,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+)
+"""What leaks through httpx at times although the connection is to blame."""
+
+
+@attrs.define(eq=False)
+class Broken:
+    """An attempt that ended without an answer."""
+
+    error: Exception
+    fault: Fault
+    phase: Phase
+    was_sent: bool
+
+
+class Reports(Generic[Req, Resp]):
+    """Translates for one HTTP family."""
+
+    def __init__(self, family: Family[Req, Resp], runtime: Runtime) -> None:
+        self._family: Final = family
+        self._in_memory: Final = family.memory_stream_type
+        self._wall: Final = runtime.wall
+
+    def of(self, attempt: Attempt, result: Resp | Broken) -> Report[Resp]:
+        """Give the report on an attempt."""
+        if isinstance(result, Broken):
+            return Failed(attempt, result.error, result.fault, result.phase, result.was_sent)
+        headers, status = result.headers, result.status_code
+        is_complete = isinstance(result.stream, self._in_memory)
+        is_success = status == 200  # noqa: PLR2004
+        hint = headers.get("retry-after")
+        return Answered(
+            attempt,
+            result,
+            status,
+            is_complete,
+            retry_after=retry_after(headers.get("retry-after-ms"), hint, wall=self._wall()),
+            hides_throttle=is_success
+            and hint is not None
+            and headers.get("content-type", "").startswith("text/event-stream"),
+            body=self.body_of(result) if is_complete and not is_success else b"",
+        )
+
+    def body_of(self, response: Resp) -> bytes:
+        """Give the body of an answer that was read, without its content encoding."""
+        body = b"".join(response.stream)
+        if "content-encoding" not in response.headers:
+            return body
+        return self._family.decode(response.headers, body)
+
+    def broken(self, error: Exception, phase: Phase, wire: Wire, *, was_sent: bool) -> Broken:
+        """Translate an exception of the family; raise any other as it is."""
+        if isinstance(error, NoTokenError):
+            error = self._in_family(error, error.__cause__)
+            return Broken(error, Fault.CREDENTIAL, Phase.CONNECT, was_sent=False)
+        if isinstance(error, _BELOW_THE_FAMILY):
+            error = self._in_family(f"{type(error).__name__}: {error}", error)
+        found = self.fault_of(error)
+        if found is None:
+            raise error
+        fault, place = found
+        if phase is not Phase.BODY:
+            phase = place
+            if fault is Fault.BROKEN and wire.is_reused and not was_answered(error):
+                fault = Fault.STALE
+        forget_frames(error)
+        return Broken(error, fault, phase, was_sent)
+
+    def _in_family(self, text: object, cause: BaseException | None) -> Exception:
+        error = self._family.connection_error(str(text))
+        error.__cause__ = cause
+        forget_frames(error)
+        return error
+
+    def fault_of(self, error: Exception) -> tuple[Fault, Phase] | None:
+        """Say what an exception of the family means; None for one that is none of ours."""
+        for kind, fault, phase in self._family.faults:
+            if isinstance(error, kind):
+                return fault, phase
+        return None
