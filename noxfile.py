@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2024.4.15"
@@ -43,6 +45,35 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
     session.run("coverage", "report", "--include=azure_failover/core/*", "--fail-under=100")
+
+
+@nox.session
+def compat(session: nox.Session) -> None:
+    """Real calls through SDKs, in an environment each; ``-- openai3 …`` some, ``--write`` docs."""
+    sdks = nox.project.load_toml("tests/compat/sdks.toml")
+    chosen = [each for each in session.posargs if not each.startswith("-")]
+    options = [each for each in session.posargs if each.startswith("-")]
+    if unknown := set(chosen).difference(sdks):
+        session.error(f"there is no {', '.join(sorted(unknown))}; there is {', '.join(sdks)}")
+    if unknown := set(options).difference({"--write"}):
+        session.error(f"there is no option {', '.join(sorted(unknown))}; there is --write")
+    if chosen and options:
+        session.error("--write writes the whole table: name no SDK")
+    results: list[Path] = []
+    for name in chosen or sdks:
+        sdk = sdks[name]
+        home = Path(session.virtualenv.location, "sdks", name)
+        python = str(home / "bin" / "python")
+        if not Path(python).exists():
+            session.run("python", "-m", "venv", str(home))
+        pip = (python, "-m", "pip", "install", "-q", ".[httpx2,emulator]", *sdk["requires"])
+        session.run(*pip, external=True, success_codes=range(3))
+        for module in sdk["modules"]:
+            results.append(home / f"{module}.json")
+            results[-1].unlink(missing_ok=True)
+            script = ("tests/compat/run.py", module, str(results[-1]), *sdk["shows"])
+            session.run(python, *script, external=True, success_codes=range(2))
+    session.run("python", "tests/compat/page.py", *options, *map(str, results))
 
 
 @nox.session
