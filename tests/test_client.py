@@ -183,8 +183,18 @@ def test_an_unknown_deployment_is_named_as_such(client: Client) -> None:
     assert caught.value.code == "DeploymentNotFound"
 
 
-def test_when_all_endpoints_fail_the_error_lists_each_attempt(client: Client, fleet: Fleet) -> None:
-    fleet["eastus"].fault = faults.Status(503)
+@pytest.mark.parametrize(
+    ("first_fault", "seen", "cause"),
+    [
+        (faults.Status(503), "503", ServiceUnavailableError),
+        (faults.Refuse(), "ConnectError", RequestTimeoutError),
+    ],
+    ids=["after an answer", "by exceptions alone"],
+)
+def test_when_all_endpoints_fail_the_error_lists_each_attempt(
+    client: Client, fleet: Fleet, first_fault: faults.Fault, seen: str, cause: type[RequestError]
+) -> None:
+    fleet["eastus"].fault = first_fault
     fleet["westus"].fault = faults.Refuse()
     fleet["northeurope"].fault = faults.Hang()
     with pytest.raises(AllEndpointsFailed) as caught:
@@ -192,10 +202,10 @@ def test_when_all_endpoints_fail_the_error_lists_each_attempt(client: Client, fl
     first, *lines = str(caught.value).splitlines()
     assert first == "all 3 endpoints failed:"
     assert [line.split()[1] for line in lines] == ["eastus:", "westus:", "northeurope:"]
-    assert "503" in lines[0]
+    assert seen in lines[0]
     assert "ConnectError" in lines[1]
     assert "ReadTimeout" in lines[2]
-    assert isinstance(caught.value.__cause__, RequestTimeoutError)
+    assert isinstance(caught.value.__cause__, cause)
     assert caught.value.ledger is not None
     assert caught.value.ledger.is_exhausted
     restored = pickle.loads(pickle.dumps(caught.value))  # noqa: S301

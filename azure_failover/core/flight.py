@@ -104,6 +104,9 @@ class Flight(Generic[R]):
         self._waited = False
         self._used_second_chance = False
         self._is_exhausted = False
+        self._kept: tuple[R, Attempt] | None = None
+        """The last complete answer that was not good enough to be delivered at once."""
+        self._served_by: Attempt | None = None
         self._events: tuple[Event, ...] = ()
         if course.closed and course.reach is Reach.FLEET:
             self._record_closed()
@@ -174,15 +177,25 @@ class Flight(Generic[R]):
         move = verdict.move if self._is_replayable else Move.STAY
         if move is not Move.STAY:
             move = self._resolve(move, report.retry_after, now)
-        if move is Move.STAY:
-            return Deliver(report.response, attempt, is_open)
         if move is Move.SAME_ONCE:
             self._again(attempt, now)
+            return self._set_aside(report, now)
+        if move is Move.NEXT:
+            if self._find_next(now):
+                return self._set_aside(report, now)
+            self._is_exhausted = self._has_tried_all()
+        return self._delivered(report.response, attempt, is_open=is_open)
+
+    def _set_aside(self, report: Answered[R], now: float) -> Command[R]:
+        """Keep a complete answer in case that nothing better comes; an open one is discarded."""
+        if not report.is_complete:
             return Discard(report.response)
-        if self._find_next(now):
-            return Discard(report.response)
-        self._is_exhausted = self._has_tried_all()
-        return Deliver(report.response, attempt, is_open)
+        self._kept = report.response, report.attempt
+        return self.proceed(now)
+
+    def _delivered(self, response: R, attempt: Attempt, *, is_open: bool) -> Deliver[R]:
+        self._served_by = attempt
+        return Deliver(response, attempt, is_open)
 
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
@@ -203,6 +216,9 @@ class Flight(Generic[R]):
         if self._find_next(now):
             return self.proceed(now)
         self._is_exhausted = self._has_tried_all()
+        if self._is_exhausted and self._kept is not None:
+            response, answered = self._kept
+            return self._delivered(response, answered, is_open=False)
         return GiveUp(report.error)
 
     def cancelled(self, now: float) -> None:
@@ -241,7 +257,12 @@ class Flight(Generic[R]):
 
     def ledger(self) -> Ledger:
         """Give what was tried and passed over, in order."""
-        return Ledger(self._entries, is_exhausted=self._is_exhausted)
+        served = self._served_by
+        return Ledger(
+            self._entries,
+            endpoint=None if served is None else self._fleet.config.endpoints[served.index].name,
+            is_exhausted=self._is_exhausted,
+        )
 
     # Inside.
 

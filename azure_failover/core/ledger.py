@@ -78,8 +78,10 @@ class Ledger:
     Written out when it is first looked at: most are never read, and each request has one.
     """
 
-    __slots__ = ("_entries", "is_exhausted")
+    __slots__ = ("_entries", "endpoint", "is_exhausted")
 
+    endpoint: Final[str | None]
+    """The name of the endpoint that gave the final answer; None when there was none."""
     is_exhausted: Final[bool]
     """Whether every endpoint that the request might go to was tried and failed."""
 
@@ -87,9 +89,11 @@ class Ledger:
         self,
         entries: tuple[Entry, ...] | Callable[[], tuple[Entry, ...]],
         *,
+        endpoint: str | None = None,
         is_exhausted: bool = False,
     ) -> None:
         self._entries = entries
+        self.endpoint = endpoint
         self.is_exhausted = is_exhausted
 
     @property
@@ -105,32 +109,30 @@ class Ledger:
         """The entries that were really sent, without the skips."""
         return tuple(entry for entry in self.entries if entry.outcome != "skipped")
 
-    @property
-    def endpoint(self) -> str | None:
-        """The name of the endpoint that gave the final answer; None when there was none."""
-        last = self.entries[-1] if self.entries else None
-        return last.endpoint if last is not None and last.outcome == "answered" else None
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ledger):
             return NotImplemented
-        return (self.entries, self.is_exhausted) == (other.entries, other.is_exhausted)
+        return self._parts() == other._parts()
 
     def __hash__(self) -> int:
-        return hash((self.entries, self.is_exhausted))
+        return hash(self._parts())
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuilt, (self.entries, self.is_exhausted)
+        return _rebuilt, self._parts()
 
     def __repr__(self) -> str:
-        return f"Ledger({self.entries!r}, is_exhausted={self.is_exhausted})"
+        entries, endpoint, is_exhausted = self._parts()
+        return f"Ledger({entries!r}, {endpoint=}, {is_exhausted=})"
+
+    def _parts(self) -> tuple[tuple[Entry, ...], str | None, bool]:
+        return self.entries, self.endpoint, self.is_exhausted
 
     def __str__(self) -> str:
         return "\n".join(f"{number}. {entry}" for number, entry in enumerate(self.entries, 1))
 
 
-def _rebuilt(entries: tuple[Entry, ...], is_exhausted: bool) -> Ledger:
-    return Ledger(entries, is_exhausted=is_exhausted)
+def _rebuilt(entries: tuple[Entry, ...], endpoint: str | None, is_exhausted: bool) -> Ledger:
+    return Ledger(entries, endpoint=endpoint, is_exhausted=is_exhausted)
 
 
 def one_answer(endpoint: str, elapsed: float) -> tuple[Entry, ...]:

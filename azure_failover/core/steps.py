@@ -48,7 +48,7 @@ class Send:
 
 @attrs.define(eq=False)
 class Discard(Generic[R]):
-    """Close this response, then ask ``Flight.proceed``."""
+    """Close this response, whose body is still to come, then ask ``Flight.proceed``."""
 
     response: R
 

@@ -280,7 +280,8 @@ class Driver(Generic[Req, Resp]):
         if event is not None:
             log((event,))
         name = self._primary
-        label_response(result, Ledger(partial(one_answer, name, ended - started)), name, 1)
+        ledger = Ledger(partial(one_answer, name, ended - started), endpoint=name)
+        label_response(result, ledger, name, 1)
         return True
 
     def _flight(self, journey: Journey[Req]) -> Flight[Resp]:

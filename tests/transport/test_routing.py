@@ -423,6 +423,18 @@ def test_a_layer_above_that_retries_is_warned_of_once(
     assert caplog.text.count("max_retries=0") == 1
 
 
+def test_an_answer_that_came_tells_the_layer_above_to_stop(world: World) -> None:
+    """Promise 9: also if the last endpoint that was asked gave none."""
+    fates = Fates(a=Status(500), b=Status(503), c=Raise("ReadError"))
+    with world.session(CONFIG, transport=scripted(world.family, fates)) as session:
+        response = session.post(A + CHAT, json={})
+    assert fates.hosts == "abc"
+    assert response.status_code == 503
+    assert response.headers["x-should-retry"] == "false"
+    assert response.headers["x-failover-endpoint"] == "b"
+    assert response.headers["x-failover-attempts"] == "3"
+
+
 # What explain() says.
 
 
