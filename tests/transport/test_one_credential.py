@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
+import anyio
 import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -281,6 +282,25 @@ def test_a_blocking_provider_does_not_hold_up_the_loop(world: World) -> None:
     with world.session(config, transport=scripted(world.family, play)) as session:
         session.post(A + CHAT, json={})
     assert threads != loop
+
+
+@pytest.mark.parametrize("world", [world for world in WORLDS if world.colour != "sync"], ids=str)
+def test_a_task_waits_no_longer_for_a_token_than_for_an_answer(world: World) -> None:
+    """A provider that hangs costs one attempt, not the request."""
+
+    async def hang() -> str:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    backup = {"endpoint": B, "api_key": "KEY-OF-B"}
+    config = {"endpoint": A, "deployment_name": "gpt", "token_provider": hang, "timeout": 0.01}
+    inner = scripted(world.family, lambda _: Status(200))
+    with world.session(config | {"backups": [backup]}, transport=inner) as session:
+        response = session.post(A + CHAT, json={})
+    ledger = ledger_of(response)
+    assert ledger is not None
+    assert [entry.endpoint for entry in ledger.entries] == ["a", "b"]
+    assert "raised TimeoutError" in str(ledger)
 
 
 ASYNC: tuple[dict[str, Any], ...] = (

@@ -121,6 +121,21 @@ def test_a_stored_chat_is_found_again(world: World) -> None:
     assert fates.hosts == "abb"
 
 
+def test_a_chat_about_earlier_audio_goes_to_the_endpoint_that_made_it(world: World) -> None:
+    """Promise 8, though the primary is well: what a backup holds was made while it was not."""
+    spoken = {"choices": [{"message": {"audio": {"id": "audio_1"}}}]}
+    fates = Fates(a=Status(503), b=answer(**spoken))
+    ask = {"model": "gpt", "audio": {"voice": "alloy"}, "messages": []}
+    again = ask | {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}
+    with world.session(CONFIG, transport=scripted(world.family, fates)) as session:
+        session.post(A + CHAT, json=ask)
+        fates.fates["a"] = Status(200)
+        session.transport.reset()
+        session.post(A + CHAT, json=again)
+        session.post(A + CHAT, json=ask)
+    assert fates.hosts == "ab" + "b" + "a"
+
+
 # Forms of URLs.
 
 
