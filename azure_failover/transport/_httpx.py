@@ -29,10 +29,19 @@ class _OnceStream(Once, httpx.SyncByteStream, httpx.AsyncByteStream):
     """A body to be sent once that httpx transports accept."""
 
 
+class _Outgoing(httpx.Request):
+    """A request whose content is read only if somebody looks at it: pools take the stream."""
+
+    @property
+    def content(self) -> bytes:
+        """The body, if it lies in memory, as in a request that a client has built."""
+        return self.read() if isinstance(self.stream, httpx.ByteStream) else super().content
+
+
 def _copy_request(
     request: httpx.Request, url: httpx.URL, extensions: dict[str, Any], stream: object
 ) -> httpx.Request:
-    copy = httpx.Request(
+    copy = _Outgoing(
         request.method,
         url,
         headers=request.headers,
@@ -40,8 +49,6 @@ def _copy_request(
         extensions=extensions,
     )
     copy.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
-    if isinstance(stream, httpx.ByteStream):
-        copy.read()
     return copy
 
 

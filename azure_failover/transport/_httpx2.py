@@ -29,10 +29,19 @@ class _OnceStream(Once, httpx2.SyncByteStream, httpx2.AsyncByteStream):
     """A body to be sent once that httpx2 transports accept."""
 
 
+class _Outgoing(httpx2.Request):
+    """A request whose content is read only if somebody looks at it: pools take the stream."""
+
+    @property
+    def content(self) -> bytes:
+        """The body, if it lies in memory, as in a request that a client has built."""
+        return self.read() if isinstance(self.stream, httpx2.ByteStream) else super().content
+
+
 def _copy_request(
     request: httpx2.Request, url: httpx2.URL, extensions: dict[str, Any], stream: object
 ) -> httpx2.Request:
-    copy = httpx2.Request(
+    copy = _Outgoing(
         request.method,
         url,
         headers=request.headers,
@@ -40,8 +49,6 @@ def _copy_request(
         extensions=extensions,
     )
     copy.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
-    if isinstance(stream, httpx2.ByteStream):
-        copy.read()
     return copy
 
 

@@ -125,7 +125,7 @@ def test_a_chat_about_earlier_audio_goes_to_the_endpoint_that_made_it(world: Wor
     """Promise 8, though the primary is well: what a backup holds was made while it was not."""
     spoken = {"choices": [{"message": {"audio": {"id": "audio_1"}}}]}
     fates = Fates(a=Status(503), b=answer(**spoken))
-    ask = {"model": "gpt", "audio": {"voice": "alloy"}, "messages": []}
+    ask: dict[str, Any] = {"model": "gpt", "audio": {"voice": "alloy"}, "messages": []}
     again = ask | {"messages": [{"role": "assistant", "audio": {"id": "audio_1"}}]}
     with world.session(CONFIG, transport=scripted(world.family, fates)) as session:
         session.post(A + CHAT, json=ask)
