@@ -104,21 +104,26 @@ def referenced_ids(body: bytes) -> tuple[str, ...]:
 
     Returns:
         The strings, in order, whose key is ``id`` or ends in ``_id``, ``_ids`` or ``_file``, at
-        any depth, those in lists among them; nothing if the body is not JSON.
+        any depth, those in lists among them, but for ``metadata``, which is the caller's own;
+        nothing if the body is not JSON.
     """
     found: list[str] = []
     ahead: list[tuple[bool, object]] = [(False, _parsed(body))]
     while ahead:
         is_id, value = ahead.pop()
         if isinstance(value, str):
-            if is_id:
+            if is_id and value:
                 found.append(value)
         elif isinstance(value, list):
             items = cast("list[object]", value)
             ahead += ((is_id, item) for item in reversed(items))
         elif isinstance(value, dict):
             members = cast("dict[str, object]", value)
-            ahead += ((_is_id_key(key), member) for key, member in reversed(members.items()))
+            ahead += (
+                (_is_id_key(key), member)
+                for key, member in reversed(members.items())
+                if key != "metadata"
+            )
     return tuple(found)
 
 

@@ -259,6 +259,7 @@ def test_numbers_of_any_length_are_passed_over() -> None:
         (b'{"file_ids": ["a", ["b"], 1, {"id": "c", "x": "d"}], "name": "e"}', ("a", "b", "c")),
         (b'{"training_file": "a", "x": [{"thread": {"id": "b"}}], "id": "c"}', ("a", "b", "c")),
         (b'{"assistant_id": {"value": "x"}, "valid": "y", "paid": "z"}', ()),
+        (b'{"items": [], "metadata": {"user_id": "u", "x": [{"id": "y"}]}, "id": ""}', ()),
         (b'["a_id"]', ()),
         (b'"id"', ()),
         (b"--B\r\n", ()),
