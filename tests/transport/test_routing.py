@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -101,6 +102,25 @@ def test_state_of_unknown_making_is_asked_for_where_the_url_says(world: World) -
         session.get(B + V1 + "/threads/thread_1")
     assert response.status_code == 503
     assert fates.hosts == "ab" + "a" + "b"
+
+
+def test_the_url_names_its_endpoint_by_prefix_and_deployment(world: World) -> None:
+    """Endpoints may share an origin: a gateway in front of all, or two deployments."""
+    config = {
+        "endpoint": A + "/one",
+        "api_key": "KEY-1",
+        "deployment_name": "gpt",
+        "backups": [
+            {"endpoint": A + "/one", "api_key": "KEY-2", "deployment_name": "b"},
+            {"endpoint": A + "/two", "api_key": "KEY-3"},
+        ],
+    }
+    fates = Fates()
+    with world.session(config, transport=scripted(world.family, fates)) as session:
+        for path in ("/one/openai/deployments/b", "/one/openai", "/two/openai/v1"):
+            session.get(f"{A}{path}/threads/thread_1")
+    assert [request.headers["api-key"] for request in fates.sent] == ["KEY-2", "KEY-1", "KEY-3"]
+    assert [request.url.path.split("/")[1] for request in fates.sent] == ["one", "one", "two"]
 
 
 def test_unknown_operations_stay_on_the_endpoint_in_use(world: World) -> None:
@@ -210,6 +230,27 @@ def test_each_endpoint_keeps_its_gateways_prefix(world: World, sent: str, arrive
 OTHER_NAME = CONFIG | {"backups": [CONFIG["backups"][0] | {"deployment_name": "other"}]}
 
 
+def test_a_compressed_body_goes_only_where_it_need_not_be_rewritten(world: World) -> None:
+    """Promise 7: what cannot be read may name the deployment."""
+    fates = Fates(a=Status(503))
+    packed = gzip.compress(b'{"model": "gpt"}')
+    headers = {"content-encoding": "gzip", "content-type": "application/json"}
+    with world.session(OTHER_NAME, transport=scripted(world.family, fates)) as session:
+        assert session.post(A + CHAT, content=packed, headers=headers).status_code == 503
+    assert [request.content for request in fates.sent] == [packed]
+
+
+def test_the_model_of_a_realtime_session_is_renamed(world: World) -> None:
+    """A new session is made at the endpoint in use, by the name that it has there."""
+    fates = Fates(a=Status(503))
+    secret = {"session": {"type": "realtime", "model": "gpt"}}
+    with world.session(OTHER_NAME, transport=scripted(world.family, fates)) as session:
+        session.post(A + V1 + "/embeddings", json={"model": "gpt"})
+        session.post(A + V1 + "/realtime/client_secrets", json=secret)
+    assert fates.hosts == "ab" + "b"
+    assert json.loads(fates.sent[2].content)["session"]["model"] == "other"
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
@@ -296,6 +337,22 @@ def test_a_longer_one_is_sent_once_and_its_answer_counts(world: World) -> None:
     assert fates.hosts == "a"
     assert read == [b"123456"] * 3
     assert fates.sent[0].headers["transfer-encoding"] == "chunked"
+
+
+def test_one_that_announces_to_be_longer_is_not_kept(world: World) -> None:
+    """Not a piece of it is read before it is sent."""
+    taken: list[int] = []
+    at_sending: list[int] = []
+
+    def play(_: Any) -> Status:
+        at_sending.append(len(taken))
+        return Status(200)
+
+    inner = scripted(world.family, play)
+    with world.session(LIMITED, transport=inner) as session:
+        content = chunks(world, [b"123456"] * 3, taken)
+        session.post(A + CHAT, content=content, headers={"content-length": "18"})
+    assert at_sending == [0]
 
 
 def test_a_longer_one_moves_on_if_nothing_of_it_was_sent(world: World) -> None:
