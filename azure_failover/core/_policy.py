@@ -14,10 +14,13 @@ from azure_failover.core._flaws import (
     Flaw,
     choice_flaws,
     choices_of,
+    is_seconds,
     raise_flaws,
     remedy,
     seconds_flaw,
+    whole_flaw,
 )
+from azure_failover.core.strategy import Strategy
 
 PHASES: Final = ("connect", "read", "write", "pool")
 """The phases of an attempt, as HTTP clients call them."""
@@ -64,6 +67,11 @@ class Policy:
         pause: Seconds for which a failed endpoint is passed over at first.
         max_pause: Seconds up to which that pause doubles with each failed probe.
         probe_lease: Seconds after which a probe without an outcome is given up for lost.
+        strategy: Which endpoint of a tier a request tries first. ``priority``: the first that is
+            configured. ``round_robin``: each in its turn. ``weighted``: drawn by ``weight``.
+            ``latency``: the one that answers sooner, of two drawn ones.
+        failback_ramp: Seconds over which a recovered endpoint's share of the requests that would
+            try it first grows from a tenth to all; 0 for all at once.
         buffer_limit: Bytes up to which a body that can be read only once is kept for a second
             attempt.
     """
@@ -76,6 +84,8 @@ class Policy:
     pause: float = 1.0
     max_pause: float = 300.0
     probe_lease: float = 30.0
+    strategy: Strategy = "priority"
+    failback_ramp: float = 0.0
     buffer_limit: int = 32 * 1024 * 1024
 
     def __attrs_post_init__(self) -> None:
@@ -105,7 +115,8 @@ def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
     return [
         *flaws,
         *_attempt_timeout_flaw(values.get("attempt_timeout", AttemptTimeout())),
-        *_buffer_limit_flaw(values.get("buffer_limit", 0)),
+        *_ramp_flaw(values.get("failback_ramp", 0.0)),
+        *whole_flaw("buffer_limit", values.get("buffer_limit", 0)),
         *choice_flaws(values, CHOICES),
     ]
 
@@ -116,8 +127,6 @@ def _attempt_timeout_flaw(value: object) -> Iterator[Flaw]:
         yield Flaw("attempt_timeout", what, "give one, such as AttemptTimeout(connect=5, read=30)")
 
 
-def _buffer_limit_flaw(value: object) -> Iterator[Flaw]:
-    if isinstance(value, bool) or not isinstance(value, int):
-        yield Flaw("buffer_limit", "is not a whole number", remedy("buffer_limit"))
-    elif value < 0:
-        yield Flaw("buffer_limit", "is below 0", remedy("buffer_limit"))
+def _ramp_flaw(value: object) -> Iterator[Flaw]:
+    if not is_seconds(value) and (isinstance(value, bool) or value != 0):
+        yield Flaw("failback_ramp", "is not a number of seconds", remedy("failback_ramp"))

@@ -7,10 +7,10 @@ and nothing is called back under it. Reads no clock: the time is passed in.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from math import inf
 from threading import Lock
-from typing import Final, Literal
+from typing import Final
 
 import attrs
 
@@ -23,10 +23,17 @@ from azure_failover.core.events import (
     Event,
 )
 from azure_failover.core.health import Cue, Health, Pacing, State, Ticket
+from azure_failover.core.latency import Latency
+from azure_failover.core.status import EndpointStatus, Status
+from azure_failover.core.strategy import Measures, Order, drawn, share_of, tiers_of
 from azure_failover.core.verdict import Effect
+
+__all__ = ["Choice", "EndpointStatus", "Fleet", "Skip", "Status"]
 
 HOMES_KEPT: Final = 16384
 """So many ids of state are remembered, those that were used last."""
+_TROUBLE: Final = (Effect.FAILURE, Effect.THROTTLED)
+"""What comes quickly at times, and must not make an endpoint look fast."""
 
 
 @attrs.define(eq=False)
@@ -46,84 +53,6 @@ class Choice:
     skipped: tuple[Skip, ...]
 
 
-@attrs.frozen(kw_only=True)
-class EndpointStatus:
-    """How one endpoint does.
-
-    Attributes:
-        name: Its name.
-        endpoint: Its address.
-        deployment_name: Its deployment.
-        type: ``primary`` or ``backup``.
-        index: Its place in the configuration; 0 is the primary.
-        state: ``healthy``, ``failed`` or ``probing``.
-        retry_in: Seconds until it may be probed; 0 when it is healthy or may be probed at once,
-            ``inf`` if it is not won back (``failback="never"``).
-        throttled_for: Seconds that are left of the last ``Retry-After`` of a 429.
-        misconfigured: Why it refuses us (key, firewall, deployment); None if it does not.
-        last_error: What its last failure was; None if there was none since :meth:`reset`.
-    """
-
-    name: str
-    endpoint: str
-    deployment_name: str
-    type: Literal["primary", "backup"]
-    index: int
-    state: Literal["healthy", "failed", "probing"]
-    retry_in: float
-    throttled_for: float
-    misconfigured: str | None
-    last_error: str | None
-
-
-@attrs.frozen(kw_only=True)
-class Status:
-    """Which endpoint is in use, and which failed.
-
-    Attributes:
-        endpoints: Every endpoint's status, in the configured order.
-        current_index: The place of the endpoint that is in use; 0 is the primary.
-    """
-
-    endpoints: tuple[EndpointStatus, ...]
-    current_index: int
-
-    @property
-    def total_endpoints(self) -> int:
-        """How many endpoints are configured, the primary included."""
-        return len(self.endpoints)
-
-    @property
-    def current(self) -> EndpointStatus:
-        """The endpoint that is in use."""
-        return self.endpoints[self.current_index]
-
-    @property
-    def current_endpoint(self) -> str:
-        """The address of the endpoint that is in use."""
-        return self.current.endpoint
-
-    @property
-    def current_type(self) -> Literal["primary", "backup"]:
-        """Whether the endpoint that is in use is the primary or a backup."""
-        return self.current.type
-
-    @property
-    def failed_endpoints(self) -> tuple[str, ...]:
-        """The addresses of the endpoints that are marked failed, in the configured order."""
-        return tuple(status.endpoint for status in self.endpoints if status.state != "healthy")
-
-    @property
-    def available_backups(self) -> int:
-        """How many backups are configured."""
-        return len(self.endpoints) - 1
-
-    @property
-    def has_backups(self) -> bool:
-        """Whether any backup is configured."""
-        return self.available_backups > 0
-
-
 class Fleet:
     """The endpoints of a configuration and what is known of them. Thread-safe."""
 
@@ -132,7 +61,7 @@ class Fleet:
 
         Args:
             config: The endpoints and the policy.
-            random: Gives random numbers from 0 up to 1, for the jitter.
+            random: Gives random numbers from 0 up to 1, for the jitter and the strategy.
         """
         self.config: Final = config
         self._random = random
@@ -142,6 +71,15 @@ class Fleet:
             policy.pause, policy.max_pause, policy.probe_lease, policy.failback == "auto"
         )
         self._gates_throttled = policy.on_throttle == "failover"
+        self._strategy: Final = policy.strategy
+        self._ramp = policy.failback_ramp
+        self._tiers = tiers_of([endpoint.tier for endpoint in config.endpoints])
+        self._weights = [endpoint.weight for endpoint in config.endpoints]
+        self._steady = Order(tuple(index for tier in self._tiers for index in tier))
+        self._is_steady = self._strategy == "priority" and not self._ramp
+        self._is_led_by_primary = self._strategy == "priority" and self._steady.endpoints[0] == 0
+        self._looks_closer = self._gates_throttled or self._ramp > 0 or not self._is_led_by_primary
+        self._turn = 0
         self._homes: OrderedDict[str, int] = OrderedDict()
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
@@ -150,6 +88,7 @@ class Fleet:
     def _begin(self, generations: Iterable[int]) -> None:
         count = len(self.config.endpoints)
         self._health = tuple(Health(self._pacing, generation=g) for g in generations)
+        self._latencies = [Latency() for _ in range(count if self._strategy == "latency" else 0)]
         self._misconfigured: list[str | None] = [None] * count
         self._last_error: list[str | None] = [None] * count
 
@@ -172,9 +111,15 @@ class Fleet:
         """
         with self._lock:
             health = self._health[0]
-            if self._gates_throttled and now < health.throttled_until:
+            if self._looks_closer and not self._is_first(health, now):
                 return None
             return health.start_if_healthy(now)
+
+    def _is_first(self, health: Health, now: float) -> bool:
+        """Tell whether the primary, if it is healthy, is surely the first choice."""
+        if not self._is_led_by_primary or self._is_gated(health, now):
+            return False
+        return self._share(health, now) == 1.0
 
     def landed(self, ticket: Ticket, now: float) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
@@ -183,7 +128,44 @@ class Fleet:
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
-    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
+    def order(self, now: float, course: Course = ANYWHERE) -> Order:
+        """Draw the order in which one request tries the endpoints; it is to keep it."""
+        if self._is_steady or course.reach is not Reach.FLEET:
+            return self._steady
+        with self._lock:
+            self._turn += 1
+            return self._drawn(self._turn - 1, now)
+
+    def _drawn(self, turn: int, now: float) -> Order:
+        latencies = self._latencies
+        measures = Measures(
+            [latency.expected(now) for latency in latencies],
+            [latency.under_way for latency in latencies],
+        )
+        endpoints = drawn(
+            self._strategy,
+            self._tiers,
+            weights=self._weights,
+            measures=measures,
+            turn=turn,
+            random=self._random,
+        )
+        returning = 0
+        for index, health in enumerate(self._health):
+            share = self._share(health, now)
+            if share < 1.0 and self._random() >= share:
+                returning |= 1 << index
+        return Order(endpoints, returning)
+
+    def _share(self, health: Health, now: float) -> float:
+        """Give the share of its first choices that an endpoint takes, of late or for good."""
+        if not self._ramp or health.state is not State.HEALTHY:
+            return 1.0
+        return share_of(now - health.healthy_since, self._ramp)
+
+    def choose(
+        self, tried: int, now: float, course: Course = ANYWHERE, order: Order | None = None
+    ) -> Choice | None:
         """Pick the next endpoint for a request, and start an attempt there.
 
         First come the endpoints that are open, in order; when none of these is left, the others,
@@ -193,48 +175,68 @@ class Fleet:
             tried: The endpoints that this request tried already, as a bit set.
             now: The time, in seconds.
             course: Where the request may go; one that may not move is only tried once.
+            order: What :meth:`order` gave the request; None for tiers as configured.
 
         Returns:
             None if there is nothing left to try.
         """
         with self._lock:
-            index, skipped = self._next(tried, now, course)
+            index, skipped = self._next(tried, now, course, order or self._steady)
             if index is None:
                 return None
-            return Choice(index, self._health[index].start(now), skipped)
+            return Choice(index, self._start(index, now), skipped)
+
+    def _start(self, index: int, now: float) -> Ticket:
+        ticket = self._health[index].start(now)
+        if self._latencies:
+            self._latencies[index].began(ticket)
+        return ticket
 
     def preview(self, now: float, course: Course) -> tuple[tuple[int, ...], tuple[Skip, ...]]:
         """Tell in which order a request would try endpoints if all failed, and start nothing.
+
+        Where the strategy draws lots, this draws its own; the next turn is left to a request.
 
         Returns:
             The endpoints in order, and those that would be passed over at first.
         """
         with self._lock:
-            order: list[int] = []
+            order = self._drawn(self._turn, now)
+            found: list[int] = []
             passed_over: dict[int, Skip] = {}
             tried = 0
             while True:
-                index, skipped = self._next(tried, now, course)
+                index, skipped = self._next(tried, now, course, order)
                 for skip in skipped:
                     passed_over.setdefault(skip.index, skip)
                 if index is None:
-                    return tuple(order), tuple(passed_over.values())
-                order.append(index)
+                    return tuple(found), tuple(passed_over.values())
+                found.append(index)
                 tried |= 1 << index
 
-    def _next(self, tried: int, now: float, course: Course) -> tuple[int | None, tuple[Skip, ...]]:
+    def _next(
+        self, tried: int, now: float, course: Course, order: Order
+    ) -> tuple[int | None, tuple[Skip, ...]]:
         """Find the next endpoint, and those that are passed over on the way to it."""
-        health, closed = self._health, course.closed
+        closed = course.closed
         if course.reach is not Reach.FLEET:
             index = self._current(now, course) if course.pin is None else course.pin
             return (None if tried or index in closed else index), ()
-        skipped: list[Skip] = []
-        untried = [index for index in self._untried(tried) if index not in closed]
+        skipped: dict[int, Skip] = {}
+        untried = [i for i in order.endpoints if not tried >> i & 1 and i not in closed]
+        returning: list[int] = []
         for index in untried:
-            if health[index].is_open(now) and not self._is_gated(health[index], now):
-                return index, tuple(skipped)
-            skipped.append(Skip(index, self._why_closed(health[index], now)))
-        return (untried[0] if untried else None), tuple(skipped)
+            health = self._health[index]
+            if not health.is_open(now) or self._is_gated(health, now):
+                skipped[index] = Skip(index, self._why_closed(health, now))
+            elif order.returning >> index & 1:
+                returning.append(index)
+                skipped[index] = Skip(index, "returning slowly after a failure")
+            else:
+                return index, tuple(skipped.values())
+        if returning:
+            del skipped[returning[0]]
+        return next(iter(returning or untried), None), tuple(skipped.values())
 
     def learn(self, ids: Iterable[str], index: int) -> None:
         """Remember at which endpoint these ids of state were made."""
@@ -259,7 +261,14 @@ class Fleet:
     def again(self, index: int, now: float) -> Ticket:
         """Start one more attempt at an endpoint that the request has tried already."""
         with self._lock:
-            return self._health[index].start(now)
+            return self._start(index, now)
+
+    def answered(self, index: int, ticket: Ticket, seconds: float, now: float) -> None:
+        """Note that a good answer came, or began to come, so many seconds after its attempt."""
+        if self._latencies:
+            with self._lock:
+                self._latencies[index].ended(ticket)
+                self._latencies[index].answered(seconds, now)
 
     def note(
         self,
@@ -290,6 +299,8 @@ class Fleet:
         """
         with self._lock:
             health = self._health[index]
+            if self._latencies:
+                self._latencies[index].ended(ticket)
             if ticket.generation != health.generation:
                 return None
             was_misconfigured = self._misconfigured[index]
@@ -303,6 +314,8 @@ class Fleet:
                 cue = health.finish(ticket, effect, now, retry_after=retry_after, luck=luck)
                 if effect is Effect.FAILURE:
                     self._last_error[index] = reason
+            if self._latencies and (misconfigured or effect in _TROUBLE):
+                self._latencies[index].failed(now)
             pause = health.failed_until - now
         name = self.config.endpoints[index].name
         match cue:
@@ -337,19 +350,21 @@ class Fleet:
             throttled_for=max(0.0, health.throttled_until - now),
             misconfigured=self._misconfigured[index],
             last_error=self._last_error[index],
+            tier=endpoint.tier,
+            share=self._share(health, now),
         )
 
     def _current(self, now: float, course: Course = ANYWHERE) -> int:
-        """Find the endpoint in use: the first that is healthy; the first of all if none is."""
-        usable = [index for index in range(len(self)) if index not in course.closed]
+        """Find the endpoint in use: the first that is healthy; the first of all if none is.
+
+        That is in the order of tiers and of the configuration, whatever the strategy.
+        """
+        usable = [index for index in self._steady.endpoints if index not in course.closed]
         for index in usable:
             health = self._health[index]
             if health.state is State.HEALTHY and not self._is_gated(health, now):
                 return index
         return usable[0] if usable else 0
-
-    def _untried(self, tried: int) -> Iterator[int]:
-        return (index for index in range(len(self._health)) if not tried >> index & 1)
 
     def _is_gated(self, health: Health, now: float) -> bool:
         return self._gates_throttled and now < health.throttled_until

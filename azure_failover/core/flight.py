@@ -31,6 +31,7 @@ from azure_failover.core.steps import (
     Wait,
     Woke,
 )
+from azure_failover.core.strategy import Order
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
@@ -96,6 +97,7 @@ class Flight(Generic[R]):
         """How many attempts were made so far."""
         self.is_barred = False
         """Whether the request may go to none of the endpoints."""
+        self._order: Order | None = None
         self._tried = 0
         self._skipped = 0
         self._records: list[Attempt] = []
@@ -170,10 +172,11 @@ class Flight(Generic[R]):
             if report.hides_throttle:
                 attempt.error = "throttled in the stream"
             self._note(attempt, verdict, now, report.retry_after)
-        elif report.is_complete:
-            self._note(attempt, verdict, now)
         else:
-            is_open = True
+            self._fleet.answered(attempt.index, attempt.ticket, now - attempt.started, now)
+            is_open = not report.is_complete
+            if report.is_complete:
+                self._note(attempt, verdict, now)
         move = verdict.move if self._is_replayable else Move.STAY
         if move is not Move.STAY:
             move = self._resolve(move, report.retry_after, now)
@@ -323,7 +326,9 @@ class Flight(Generic[R]):
         """Reserve the next endpoint, if there is one and time is left."""
         if self._is_late(now):
             return False
-        choice = self._fleet.choose(self._tried, now, self._course)
+        if self._order is None:
+            self._order = self._fleet.order(now, self._course)
+        choice = self._fleet.choose(self._tried, now, self._course, self._order)
         if choice is None:
             return False
         if choice.skipped:

@@ -115,7 +115,6 @@ class Health:
         "_buckets",
         "_failed",
         "_good",
-        "_healthy_since",
         "_lease_until",
         "_level",
         "_pacing",
@@ -124,6 +123,7 @@ class Health:
         "_void",
         "failed_until",
         "generation",
+        "healthy_since",
         "state",
         "throttled_until",
     )
@@ -137,7 +137,7 @@ class Health:
         self._lease_until = -inf
         self._level = 0
         self._pause = 0.0
-        self._healthy_since = -inf
+        self.healthy_since = -inf
         self._sequence = 0
         self._good = 0
         self._forget_evidence()
@@ -256,7 +256,7 @@ class Health:
             heappush(self._failed, ticket.sequence)
         if not self._is_outweighed(ticket):
             return None
-        if now - self._healthy_since >= HEALTHY_STRETCH * self._pause:
+        if now - self.healthy_since >= HEALTHY_STRETCH * self._pause:
             self._level = 0
         else:
             self._level += 1
@@ -286,7 +286,7 @@ class Health:
 
     def _recover(self, now: float) -> None:
         self._move(Cue.ALIVE)
-        self._healthy_since = now
+        self.healthy_since = now
         self.failed_until = -inf
         self._forget_evidence()
 

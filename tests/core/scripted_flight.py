@@ -26,6 +26,7 @@ from azure_failover.core.flight import (
 )
 from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Ledger, Phase
+from azure_failover.core.strategy import Order
 from azure_failover.core.verdict import Effect, Fault
 
 
@@ -74,8 +75,10 @@ class WatchedFleet(Fleet):
         self.returned: list[Ticket] = []
         self.effects: list[tuple[int, Effect]] = []
 
-    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
-        choice = super().choose(tried, now, course)
+    def choose(
+        self, tried: int, now: float, course: Course = ANYWHERE, order: Order | None = None
+    ) -> Choice | None:
+        choice = super().choose(tried, now, course, order)
         if choice is not None:
             self.given.append(choice.ticket)
         return choice
