@@ -293,12 +293,13 @@ def test_all_open_endpoints_come_before_the_others_under_every_strategy(
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_flight_keeps_the_order_that_it_drew(strategy: Strategy) -> None:
     """Failover order cannot change under a request, whatever others draw meanwhile."""
-    fleet = WatchedFleet(4, strategy=strategy)
-    wanted, _ = fleet.preview(0.0, ANYWHERE)
+    fleet, twin = (fleet_of([0] * 4, seeded(9).random, strategy=strategy) for _ in range(2))
+    wanted = twin.order(0.0).endpoints
 
     def script(index: int, _: int) -> Outcome:
         for _ in range(index + 1):
-            fleet.order(0.0)
+            other = fleet.order(0.0).endpoints[0]
+            fleet.answered(other, fleet.again(other, 0.0), 9.0 / (1 + other), 0.0)
         return Trouble(Fault.CONNECT)
 
     assert tuple(fly(fleet, script).sent) == wanted
@@ -378,6 +379,18 @@ def test_a_returning_endpoint_is_passed_over_by_name_and_never_withheld() -> Non
     assert choice is not None
     assert (choice.index, [skip.index for skip in choice.skipped]) == (0, [2])
     assert fleet.preview(10.0, ANYWHERE)[0] == (1, 0, 2)
+
+
+def test_an_endpoint_that_fails_on_its_return_is_probed_as_any_other() -> None:
+    """The ramp is for what serves: a probe that is due is not put off by it."""
+    fleet = fleet_of([0, 0], lambda: 0.99, failback_ramp=100.0)
+    fail(fleet, 0, 0.0)
+    recover(fleet, 0, 10.0)
+    fail(fleet, 0, 11.0)
+    assert fleet.status(20.0).endpoints[0].share == 1.0
+    choice = fleet.choose(0, 20.0, ANYWHERE, fleet.order(20.0))
+    assert choice is not None
+    assert (choice.index, choice.ticket.is_probe) == (0, True)
 
 
 def test_a_lone_endpoint_returns_at_once() -> None:
