@@ -150,12 +150,16 @@ class Fleet:
             turn=turn,
             random=self._random,
         )
-        returning = 0
+        return Order(endpoints, self._returning(now) if self._ramp else 0)
+
+    def _returning(self, now: float) -> int:
+        """Draw which of the endpoints that recovered of late let a request pass, as a bit set."""
+        found = 0
         for index, health in enumerate(self._health):
             share = self._share(health, now)
             if share < 1.0 and self._random() >= share:
-                returning |= 1 << index
-        return Order(endpoints, returning)
+                found |= 1 << index
+        return found
 
     def _share(self, health: Health, now: float) -> float:
         """Give the share of its first choices that an endpoint takes, of late or for good."""

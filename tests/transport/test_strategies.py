@@ -97,7 +97,8 @@ def test_a_lower_tier_serves_until_none_of_it_is_left(world: World, strategy: st
             session.post(CHAT, json={})
         assert "a" not in stage.hosts
         assert session.transport.status().current_index == 1
-        stage.fates, stage.hosts = {"b": Status(503), "c": Status(503)}, ""
+        stage.fates |= {"b": Status(503), "c": Status(503)}
+        stage.hosts = ""
         assert session.post(CHAT, json={}).headers["x-failover-endpoint"] == "a"
         assert sorted(stage.hosts) == ["a", "b", "c"]
         assert stage.hosts[-1] == "a"
