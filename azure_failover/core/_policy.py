@@ -6,7 +6,7 @@ Says when to move on, when to come back and how long to go on; acts on none of i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -14,6 +14,7 @@ from azure_failover.core._flaws import (
     Flaw,
     choice_flaws,
     choices_of,
+    is_seconds,
     raise_flaws,
     remedy,
     seconds_flaw,
@@ -46,6 +47,10 @@ class AttemptTimeout:
         raise_flaws(attempt_timeout_flaws(attrs.asdict(self)), "AttemptTimeout")
 
 
+HedgeDelay: TypeAlias = float | Literal["p95"] | None
+"""Seconds, or as long as 95 % of such requests take, or never."""
+
+
 @attrs.frozen(kw_only=True)
 class Policy:
     """When to move on, when to come back, and how long to go on trying.
@@ -64,6 +69,13 @@ class Policy:
         pause: Seconds for which a failed endpoint is passed over at first.
         max_pause: Seconds up to which that pause doubles with each failed probe.
         probe_lease: Seconds after which a probe without an outcome is given up for lost.
+        hedge_after: Seconds after which a second attempt starts at the next endpoint beside one
+            that is not answered yet; ``"p95"`` for as long as 95 % of such requests take there;
+            None for never. The first good answer wins. At most 5 % of all requests are hedged.
+        hedge_probes_after: The same for the request that probes a failed endpoint, so that nobody
+            waits for a dead one; None for never.
+        detect_silence: Whether an endpoint that leaves many requests unanswered for far longer
+            than usual is failed at once, before any of them times out.
         buffer_limit: Bytes up to which a body that can be read only once is kept for a second
             attempt.
     """
@@ -76,6 +88,9 @@ class Policy:
     pause: float = 1.0
     max_pause: float = 300.0
     probe_lease: float = 30.0
+    hedge_after: HedgeDelay = None
+    hedge_probes_after: float | None = 2.0
+    detect_silence: bool = True
     buffer_limit: int = 32 * 1024 * 1024
 
     def __attrs_post_init__(self) -> None:
@@ -97,7 +112,7 @@ def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
     """Check a policy's values; a field that is missing is not looked at."""
     flaws = [
         flaw
-        for field in ("deadline", "pause", "max_pause", "probe_lease")
+        for field in ("deadline", "pause", "max_pause", "probe_lease", "hedge_probes_after")
         for flaw in seconds_flaw(field, values.get(field))
     ]
     if not flaws and values.get("max_pause", 300.0) < values.get("pause", 1.0):
@@ -105,6 +120,8 @@ def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
     return [
         *flaws,
         *_attempt_timeout_flaw(values.get("attempt_timeout", AttemptTimeout())),
+        *_hedge_after_flaw(values.get("hedge_after")),
+        *_detect_silence_flaw(values.get("detect_silence", True)),
         *_buffer_limit_flaw(values.get("buffer_limit", 0)),
         *choice_flaws(values, CHOICES),
     ]
@@ -114,6 +131,17 @@ def _attempt_timeout_flaw(value: object) -> Iterator[Flaw]:
     if not isinstance(value, AttemptTimeout):
         what = "is not an AttemptTimeout"
         yield Flaw("attempt_timeout", what, "give one, such as AttemptTimeout(connect=5, read=30)")
+
+
+def _hedge_after_flaw(value: object) -> Iterator[Flaw]:
+    if value not in (None, "p95") and not is_seconds(value):
+        what = 'is neither a positive number of seconds nor "p95"'
+        yield Flaw("hedge_after", what, remedy("hedge_after"))
+
+
+def _detect_silence_flaw(value: object) -> Iterator[Flaw]:
+    if not isinstance(value, bool):
+        yield Flaw("detect_silence", "is neither true nor false", remedy("detect_silence"))
 
 
 def _buffer_limit_flaw(value: object) -> Iterator[Flaw]:

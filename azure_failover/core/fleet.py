@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 import attrs
 
+from azure_failover.core.budget import Budget
 from azure_failover.core.config import Config
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import (
@@ -23,10 +24,15 @@ from azure_failover.core.events import (
     Event,
 )
 from azure_failover.core.health import Cue, Health, Pacing, State, Ticket
+from azure_failover.core.pace import ANY_KIND, Kind, Pace
 from azure_failover.core.verdict import Effect
 
 HOMES_KEPT: Final = 16384
 """So many ids of state are remembered, those that were used last."""
+HEDGED: Final = 0.05
+"""At most this share of all requests is hedged because it waits for long; and three more."""
+KINDS_KEPT: Final = 256
+"""So many kinds of requests are measured by themselves, the rest together."""
 
 
 @attrs.define(eq=False)
@@ -39,11 +45,12 @@ class Skip:
 
 @attrs.define(eq=False)
 class Choice:
-    """An endpoint to try, and those that were passed over on the way to it."""
+    """An endpoint to try, those that were passed over on the way to it, and what came to light."""
 
     index: int
     ticket: Ticket
     skipped: tuple[Skip, ...]
+    events: tuple[Event, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -143,6 +150,8 @@ class Fleet:
         )
         self._gates_throttled = policy.on_throttle == "failover"
         self._homes: OrderedDict[str, int] = OrderedDict()
+        self._hedges = Budget(HEDGED, rate=0.0, capacity=3.0)
+        self._paces: dict[Kind, tuple[Pace, ...]] = {}
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
         self._begin([0] * len(config.endpoints))
@@ -152,6 +161,8 @@ class Fleet:
         self._health = tuple(Health(self._pacing, generation=g) for g in generations)
         self._misconfigured: list[str | None] = [None] * count
         self._last_error: list[str | None] = [None] * count
+        self._silenced = [-1] * count
+        """The generation in which each endpoint was last failed for its silence."""
 
     def __len__(self) -> int:
         return len(self.config.endpoints)
@@ -164,7 +175,7 @@ class Fleet:
         with self._lock:
             self._begin([health.generation + 1 for health in self._health])
 
-    def first(self, now: float) -> Ticket | None:
+    def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
         """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
 
         Returns:
@@ -174,16 +185,35 @@ class Fleet:
             health = self._health[0]
             if self._gates_throttled and now < health.throttled_until:
                 return None
-            return health.start_if_healthy(now)
+            pace = (self._paces.get(kind) or self._paces_of(kind))[0]
+            if (
+                now >= pace.silent_at
+                or pace.under_way >= pace.sentry_from
+                or pace.generation != health.generation
+            ):
+                return None
+            ticket = health.start_if_healthy(now)
+            if ticket is not None:
+                ticket.is_crowded = pace.is_crowded
+                ticket.pace = pace
+                pace.under_way += 1
+            return ticket
 
-    def landed(self, ticket: Ticket, now: float) -> Event | None:
+    def landed(self, ticket: Ticket, now: float, elapsed: float | None = None) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            if self._misconfigured[0] is None and self._health[0].vouch(ticket):
+            health, pace = self._health[0], ticket.pace
+            if pace is not None:
+                ticket.pace = None
+                if pace.generation == ticket.generation:
+                    pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
+            if self._misconfigured[0] is None and health.vouch(ticket):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
-    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
+    def choose(
+        self, tried: int, now: float, course: Course = ANYWHERE, kind: Kind = ANY_KIND
+    ) -> Choice | None:
         """Pick the next endpoint for a request, and start an attempt there.
 
         First come the endpoints that are open, in order; when none of these is left, the others,
@@ -193,15 +223,109 @@ class Fleet:
             tried: The endpoints that this request tried already, as a bit set.
             now: The time, in seconds.
             course: Where the request may go; one that may not move is only tried once.
+            kind: What kind of request it is: each has its own usual time to first byte.
 
         Returns:
             None if there is nothing left to try.
         """
         with self._lock:
+            paces = self._paces.get(kind) or self._paces_of(kind)
+            events = tuple(
+                self._fell_silent(index, now)
+                for index, pace in enumerate(paces)
+                if now >= pace.silent_at and self._is_current(index, pace)
+            )
             index, skipped = self._next(tried, now, course)
             if index is None:
                 return None
-            return Choice(index, self._health[index].start(now), skipped)
+            return Choice(index, self._start(index, now, paces[index]), skipped, events)
+
+    def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
+        """Start one more attempt at an endpoint that the request has tried already."""
+        with self._lock:
+            return self._start(index, now, self._paces_of(kind)[index])
+
+    def proxy_ticket(self, index: int, now: float) -> Ticket:
+        """Give a ticket for news of an endpoint that no attempt of its own brought."""
+        with self._lock:
+            return self._health[index].start(now)
+
+    def _start(self, index: int, now: float, pace: Pace) -> Ticket:
+        ticket = self._health[index].start(now)
+        if pace.generation != ticket.generation:
+            pace.restart(ticket.generation)
+        ticket.is_crowded = pace.is_crowded
+        if pace.under_way >= pace.sentry_from:
+            ticket.is_sentry = True
+            pace.post_sentry()
+        ticket.pace = pace
+        pace.under_way += 1
+        return ticket
+
+    def _paces_of(self, kind: Kind) -> tuple[Pace, ...]:
+        if kind not in self._paces:
+            if len(self._paces) >= KINDS_KEPT:
+                kind = ANY_KIND
+            listens = self.config.policy.detect_silence
+            self._paces[kind] = tuple(
+                Pace(listens=listens, generation=health.generation) for health in self._health
+            )
+        return self._paces[kind]
+
+    def heard(self, ticket: Ticket, now: float, elapsed: float | None) -> None:
+        """Note that an attempt's first byte came.
+
+        Args:
+            ticket: The attempt's ticket.
+            now: The time, in seconds.
+            elapsed: Seconds since it began; None if it does not tell what is usual.
+        """
+        with self._lock:
+            pace, ticket.pace = ticket.pace, None
+            if pace is not None and pace.generation == ticket.generation:
+                pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
+
+    def next_look(self, ticket: Ticket, now: float) -> float:
+        """Say when a sentry should look whether its endpoint is silent."""
+        with self._lock:
+            pace = ticket.pace
+            return inf if pace is None else pace.next_look(now)
+
+    def take_hedge(self, now: float) -> bool:
+        """Take one hedge out of its budget, if that is not spent."""
+        with self._lock:
+            return self._hedges.take(sum(health._sequence for health in self._health), now)
+
+    def usual(self, ticket: Ticket) -> float | None:
+        """Give the seconds within which 95 % of such requests are answered there, if known."""
+        pace = ticket.pace
+        return None if pace is None else pace.usual
+
+    def listen(self, index: int, ticket: Ticket, now: float) -> Event | None:
+        """Look whether an endpoint has fallen silent, and fail it if so."""
+        with self._lock:
+            pace = ticket.pace
+            if pace is None or now < pace.silent_at or not self._is_current(index, pace):
+                return None
+            return self._fell_silent(index, now)
+
+    def is_silenced(self, index: int, ticket: Ticket) -> bool:
+        """Tell whether an endpoint was failed, since this attempt began, for its silence."""
+        with self._lock:
+            return self._silenced[index] == ticket.generation + 1
+
+    def _is_current(self, index: int, pace: Pace) -> bool:
+        """Tell whether a pace is about the present healthy time of its endpoint."""
+        health = self._health[index]
+        return health.state is State.HEALTHY and pace.generation == health.generation
+
+    def _fell_silent(self, index: int, now: float) -> Event:
+        health = self._health[index]
+        health.fall_silent(now, self._random())
+        self._silenced[index] = health.generation
+        self._last_error[index] = reason = "fell silent: many requests wait, none is answered"
+        pause = health.failed_until - now
+        return EndpointFailed(self.config.endpoints[index].name, reason, pause, by_silence=True)
 
     def preview(self, now: float, course: Course) -> tuple[tuple[int, ...], tuple[Skip, ...]]:
         """Tell in which order a request would try endpoints if all failed, and start nothing.
@@ -256,11 +380,6 @@ class Fleet:
                     return self._homes[name]
             return None
 
-    def again(self, index: int, now: float) -> Ticket:
-        """Start one more attempt at an endpoint that the request has tried already."""
-        with self._lock:
-            return self._health[index].start(now)
-
     def note(
         self,
         index: int,
@@ -289,7 +408,11 @@ class Fleet:
             What this changed, if anything that a person would want to know.
         """
         with self._lock:
-            health = self._health[index]
+            health, pace = self._health[index], ticket.pace
+            if pace is not None:
+                ticket.pace = None
+                if pace.generation == ticket.generation:
+                    pace.ended(was_sentry=ticket.is_sentry)
             if ticket.generation != health.generation:
                 return None
             was_misconfigured = self._misconfigured[index]
@@ -307,7 +430,7 @@ class Fleet:
         name = self.config.endpoints[index].name
         match cue:
             case Cue.TRIPPED | Cue.PROBE_FAILED:
-                return EndpointFailed(name, reason, pause, cue is Cue.PROBE_FAILED)
+                return EndpointFailed(name, reason, pause, by_probe=cue is Cue.PROBE_FAILED)
             case Cue.ALIVE if misconfigured is None:
                 return EndpointRecovered(name)
             case _ if misconfigured is not None and was_misconfigured is None:

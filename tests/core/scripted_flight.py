@@ -26,6 +26,7 @@ from azure_failover.core.flight import (
 )
 from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Ledger, Phase
+from azure_failover.core.pace import ANY_KIND, Kind
 from azure_failover.core.verdict import Effect, Fault
 
 
@@ -74,14 +75,21 @@ class WatchedFleet(Fleet):
         self.returned: list[Ticket] = []
         self.effects: list[tuple[int, Effect]] = []
 
-    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
-        choice = super().choose(tried, now, course)
+    def choose(
+        self, tried: int, now: float, course: Course = ANYWHERE, kind: Kind = ANY_KIND
+    ) -> Choice | None:
+        choice = super().choose(tried, now, course, kind)
         if choice is not None:
             self.given.append(choice.ticket)
         return choice
 
-    def again(self, index: int, now: float) -> Ticket:
-        ticket = super().again(index, now)
+    def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
+        ticket = super().again(index, now, kind)
+        self.given.append(ticket)
+        return ticket
+
+    def proxy_ticket(self, index: int, now: float) -> Ticket:
+        ticket = super().proxy_ticket(index, now)
         self.given.append(ticket)
         return ticket
 
