@@ -24,15 +24,13 @@ from azure_failover.core.events import (
     Event,
 )
 from azure_failover.core.health import Cue, Health, Pacing, State, Ticket
-from azure_failover.core.pace import ANY_KIND, Kind, Pace
+from azure_failover.core.pace import ANY_KIND, Kind, Pace, Paces
 from azure_failover.core.verdict import Effect
 
 HOMES_KEPT: Final = 16384
 """So many ids of state are remembered, those that were used last."""
 HEDGED: Final = 0.05
 """At most this share of all requests is hedged because it waits for long; and three more."""
-KINDS_KEPT: Final = 256
-"""So many kinds of requests are measured by themselves, the rest together."""
 
 
 @attrs.define(eq=False)
@@ -151,7 +149,7 @@ class Fleet:
         self._gates_throttled = policy.on_throttle == "failover"
         self._homes: OrderedDict[str, int] = OrderedDict()
         self._hedges = Budget(HEDGED, rate=0.0, capacity=3.0)
-        self._paces: dict[Kind, tuple[Pace, ...]] = {}
+        self._paces = Paces(len(config.endpoints), listens=policy.detect_silence)
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
         self._begin([0] * len(config.endpoints))
@@ -185,7 +183,7 @@ class Fleet:
             health = self._health[0]
             if self._gates_throttled and now < health.throttled_until:
                 return None
-            pace = (self._paces.get(kind) or self._paces_of(kind))[0]
+            pace = self._paces.of(kind)[0]
             if (
                 now >= pace.silent_at
                 or pace.under_way >= pace.sentry_from
@@ -229,7 +227,7 @@ class Fleet:
             None if there is nothing left to try.
         """
         with self._lock:
-            paces = self._paces.get(kind) or self._paces_of(kind)
+            paces = self._paces.of(kind)
             events = tuple(
                 self._fell_silent(index, now)
                 for index, pace in enumerate(paces)
@@ -243,7 +241,7 @@ class Fleet:
     def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
         """Start one more attempt at an endpoint that the request has tried already."""
         with self._lock:
-            return self._start(index, now, self._paces_of(kind)[index])
+            return self._start(index, now, self._paces.of(kind)[index])
 
     def proxy_ticket(self, index: int, now: float) -> Ticket:
         """Give a ticket for news of an endpoint that no attempt of its own brought."""
@@ -261,16 +259,6 @@ class Fleet:
         ticket.pace = pace
         pace.under_way += 1
         return ticket
-
-    def _paces_of(self, kind: Kind) -> tuple[Pace, ...]:
-        if kind not in self._paces:
-            if len(self._paces) >= KINDS_KEPT:
-                kind = ANY_KIND
-            listens = self.config.policy.detect_silence
-            self._paces[kind] = tuple(
-                Pace(listens=listens, generation=health.generation) for health in self._health
-            )
-        return self._paces[kind]
 
     def heard(self, ticket: Ticket, now: float, elapsed: float | None) -> None:
         """Note that an attempt's first byte came.

@@ -15,13 +15,13 @@ under way, trouble with one is no reason to go further.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf
 from typing import Final, Generic, assert_never
 
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import Event
 from azure_failover.core.fleet import Fleet, Skip
 from azure_failover.core.health import NO_TICKET, Ticket
+from azure_failover.core.hedging import UnderWay
 from azure_failover.core.ledger import Entry, Ledger, Phase
 from azure_failover.core.pace import ANY_KIND, Kind
 from azure_failover.core.steps import (
@@ -70,8 +70,6 @@ __all__ = [
 
 _LONGEST_CODE: Final = 80
 """Characters of an error code that a ledger quotes; what is longer is no code."""
-_SHORTEST_LOOK: Final = 0.001
-"""A driver is left in peace for so many seconds at least."""
 _DEADLINE_SLACK: Final = 0.005
 """A timeout that we clamped to the deadline may fire so many seconds early."""
 _TIMEOUTS: Final = frozenset(
@@ -107,7 +105,6 @@ class Flight(Generic[R]):
         self._course = course
         self._kind = kind
         self._is_replayable = is_replayable
-        self._may_hedge = is_replayable and course.reach is Reach.FLEET
         self._deadline = None if deadline is None else now + deadline
         self.attempts = 0
         """How many attempts were made so far."""
@@ -117,11 +114,10 @@ class Flight(Generic[R]):
         self._skipped = 0
         self._records: list[Attempt] = []
         self._next: Attempt | None = None
-        self._under_way: list[Attempt] = []
+        self._under_way = UnderWay(fleet, may_hedge=is_replayable and course.reach is Reach.FLEET)
         self._wait = 0.0
         self._waited = False
         self._used_second_chance = False
-        self._has_hedged = False
         self._is_exhausted = False
         self._kept: tuple[R, Attempt] | None = None
         """The last complete answer that was not good enough to be delivered at once."""
@@ -149,7 +145,7 @@ class Flight(Generic[R]):
         attempt = Attempt(0, ticket, self._started)
         self._tried = self.attempts = 1
         self._records.append(attempt)
-        self._under_way.append(attempt)
+        self._under_way.attempts.append(attempt)
         return attempt
 
     def proceed(self, now: float) -> Command[R]:
@@ -164,11 +160,9 @@ class Flight(Generic[R]):
             self._forgo(attempt, now)
             return GiveUp(None)
         attempt.started = now
-        self._under_way.append(attempt)
-        if self._may_hedge:
-            self._plan_hedge(attempt, now)
+        self._under_way.add(attempt, now)
         time_left = None if self._deadline is None else self._deadline - now
-        return Send(attempt, time_left, self._patience(now))
+        return Send(attempt, time_left, self._under_way.patience(now))
 
     def tell(self, report: Report[R], now: float) -> Command[R]:
         """Take in what happened, and give the next command."""
@@ -186,7 +180,7 @@ class Flight(Generic[R]):
 
     def _answered(self, report: Answered[R], now: float) -> Command[R]:
         attempt = report.attempt
-        self._under_way.remove(attempt)
+        self._under_way.attempts.remove(attempt)
         attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
         verdict = judge_answer(
             report.status, hides_throttle=report.hides_throttle, error=report.body
@@ -206,7 +200,7 @@ class Flight(Generic[R]):
             self._note(attempt, verdict, now)
         else:
             is_open = True
-        if verdict.move is not Move.STAY and (self._under_way or self._is_kept_final):
+        if verdict.move is not Move.STAY and (self._under_way.attempts or self._is_kept_final):
             return self._set_aside(report, now, is_final=self._is_final(verdict.move))
         move = verdict.move if self._is_replayable else Move.STAY
         if move is not Move.STAY:
@@ -230,9 +224,9 @@ class Flight(Generic[R]):
 
     def _delivered(self, response: R, attempt: Attempt, now: float, *, is_open: bool) -> Deliver[R]:
         self._served_by = attempt
-        for loser in self._under_way:
+        for loser in self._under_way.attempts:
             self._outrun(loser, now)
-        self._under_way = []
+        self._under_way.attempts = []
         return Deliver(response, attempt, is_open)
 
     def _outrun(self, loser: Attempt, now: float) -> None:
@@ -246,7 +240,7 @@ class Flight(Generic[R]):
 
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
-        self._under_way.remove(attempt)
+        self._under_way.attempts.remove(attempt)
         if fault in _TIMEOUTS and self._is_late(now + _DEADLINE_SLACK):
             fault = Fault.DEADLINE
         if fault is Fault.STALE and self._used_second_chance:
@@ -255,7 +249,7 @@ class Flight(Generic[R]):
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
         attempt.error = self._fleet.config.redact(_in_words(report.error))
         self._note(attempt, verdict, now)
-        if self._under_way or self._is_kept_final:
+        if self._under_way.attempts or self._is_kept_final:
             return self._go_on(now, report.error)
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
@@ -273,70 +267,23 @@ class Flight(Generic[R]):
 
     def _go_on(self, now: float, error: Exception | None) -> Command[R]:
         """Wait for the attempts that are under way; without any, give back what was kept."""
-        if self._under_way:
-            return Await(self._patience(now))
+        if self._under_way.attempts:
+            return Await(self._under_way.patience(now))
         if self._kept is not None:
             response, answered = self._kept
             return self._delivered(response, answered, now, is_open=False)
         return GiveUp(error)
 
-    # Hedging.
-
-    def _plan_hedge(self, attempt: Attempt, now: float) -> None:
-        """Say when another attempt may start beside this one."""
-        policy, ticket = self._fleet.config.policy, attempt.ticket
-        if ticket.is_probe:
-            attempt.is_hedge_free = True
-            delay = policy.hedge_probes_after
-        elif policy.hedge_after is None or self._has_hedged:
-            return
-        elif policy.hedge_after == "p95":
-            delay = self._fleet.usual(ticket)
-        else:
-            delay = policy.hedge_after
-        if delay is not None:
-            attempt.hedge_at = now + delay
-
-    def _patience(self, now: float) -> float | None:
-        """Say for how long the attempts that are under way may be left alone."""
-        if not self._may_hedge:
-            return None
-        look = inf
-        for attempt in self._under_way:
-            look = min(look, attempt.hedge_at)
-            if attempt.ticket.is_sentry:
-                look = min(look, self._fleet.next_look(attempt.ticket, now))
-        return None if look == inf else max(look - now, _SHORTEST_LOOK)
-
     def _overdue(self, now: float) -> Command[R]:
         """Start another attempt beside those that are under way, if one of them waits too long."""
-        for attempt in self._under_way:
-            self._listen(attempt, now)
-            if now < attempt.hedge_at:
-                continue
-            attempt.hedge_at = inf
-            if not attempt.is_hedge_free:
-                self._has_hedged = True
-                if not self._fleet.take_hedge(now):
-                    continue
-            if self._find_next(now):
-                return self.proceed(now)
-        return Await(self._patience(now))
-
-    def _listen(self, attempt: Attempt, now: float) -> None:
-        """Let a sentry look whether its endpoint is silent; if so, another attempt is due."""
-        if not attempt.ticket.is_sentry:
-            return
-        event = self._fleet.listen(attempt.index, attempt.ticket, now)
-        if event is not None:
-            self._events = (*self._events, event)
-        if event is not None or self._fleet.is_silenced(attempt.index, attempt.ticket):
-            attempt.ticket.is_sentry = False
-            attempt.hedge_at, attempt.is_hedge_free = now, True
+        self._events = (*self._events, *self._under_way.listen(now))
+        if self._under_way.is_hedge_due(now) and self._find_next(now):
+            return self.proceed(now)
+        return Await(self._under_way.patience(now))
 
     def cancelled(self, now: float) -> None:
         """Take in that the caller cut the journey off: what is under way proves nothing."""
-        self._under_way = []
+        self._under_way.attempts = []
         for attempt in self._records:
             if attempt.outcome == "pending":
                 attempt.outcome, attempt.ended = "cancelled", now

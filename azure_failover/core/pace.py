@@ -22,6 +22,8 @@ Kind: TypeAlias = tuple[str, str]
 
 ANY_KIND: Final[Kind] = ("", "")
 
+KINDS_KEPT: Final = 256
+"""So many kinds are measured by themselves, the rest together."""
 CROWD: Final = 8
 """So many attempts have to wait before their common silence says something."""
 KNOWN: Final = 20
@@ -58,12 +60,11 @@ class Pace:
         "usual",
     )
 
-    def __init__(self, *, listens: bool, generation: int = 0) -> None:
+    def __init__(self, *, listens: bool) -> None:
         """Begin to measure.
 
         Args:
             listens: Whether silence is to be noticed at all.
-            generation: That of the endpoint's health; what began before it does not count.
         """
         self._listens = listens
         self._counts = [0] * _CELLS
@@ -72,10 +73,13 @@ class Pace:
         self._span = inf
         self.usual: float | None = None
         """Seconds within which 95 % of the answers began; None as long as too little is known."""
-        self.restart(generation)
+        self.restart(0)
 
     def restart(self, generation: int) -> None:
-        """Forget who waits, since the endpoint changed its state; what is usual is kept."""
+        """Forget who waits, since the endpoint changed its state; what is usual is kept.
+
+        What began under another generation of the endpoint's health does not count.
+        """
         self.generation = generation
         self.under_way = 0
         """Attempts that wait for their first byte."""
@@ -148,3 +152,23 @@ class Pace:
             self._counts = [count // 2 for count in counts]
             self._total = sum(self._counts)
         self._review = self._total + _REVIEW
+
+
+class Paces:
+    """The pace of every endpoint for each kind of request. Not thread-safe."""
+
+    def __init__(self, count: int, *, listens: bool) -> None:
+        """Begin to measure ``count`` endpoints; ``listens`` as for :class:`Pace`."""
+        self._count = count
+        self._listens = listens
+        self._by_kind: dict[Kind, tuple[Pace, ...]] = {}
+
+    def of(self, kind: Kind) -> tuple[Pace, ...]:
+        """Give the paces for a kind, one for each endpoint."""
+        found = self._by_kind.get(kind)
+        if found is None:
+            if len(self._by_kind) >= KINDS_KEPT and kind != ANY_KIND:
+                return self.of(ANY_KIND)
+            found = tuple(Pace(listens=self._listens) for _ in range(self._count))
+            self._by_kind[kind] = found
+        return found

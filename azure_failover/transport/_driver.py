@@ -13,6 +13,7 @@ from functools import partial
 from typing import Generic, TypeGuard, assert_never, cast
 
 import anyio
+from anyio.abc import TaskGroup
 
 from azure_failover.core.config import Config
 from azure_failover.core.course import Course, Reach, plot, state_in
@@ -76,6 +77,7 @@ class Driver(Generic[Req, Resp]):
         self._runtime = runtime
         self.clock = runtime.clock
         self._deadline = config.policy.deadline
+        self._is_plain = self._deadline is None and config.policy.hedge_after is None
         self._primary = config.primary.name
         self._indices = {endpoint.name: index for index, endpoint in enumerate(config.endpoints)}
         self._retargeter = Retargeter(config, family)
@@ -270,7 +272,14 @@ class Driver(Generic[Req, Resp]):
             raise raised
         return command
 
-    async def _arun(self, journey, flight, command, race, tasks):
+    async def _arun(
+        self,
+        journey: Journey[Req],
+        flight: Flight[Resp],
+        command: Command[Resp],
+        race: AsyncRace[Resp],
+        tasks: TaskGroup,
+    ) -> Command[Resp]:
         while True:
             match command:
                 case Send():
@@ -365,7 +374,7 @@ class Driver(Generic[Req, Resp]):
         if (
             not journey.itinerary.is_free
             or journey.options is not DEFAULT_OPTIONS
-            or self._deadline is not None
+            or not self._is_plain
             or journey.once is not None
             or self.fleet.has_moved_state
         ):

@@ -13,6 +13,7 @@ from azure_failover.core.fleet import Choice, Fleet
 from azure_failover.core.flight import (
     Answered,
     Attempt,
+    Await,
     Command,
     Deliver,
     Discard,
@@ -192,6 +193,8 @@ def fly(
                 trip.waits.append(command.seconds)
                 clock.now += command.seconds + oversleep
                 command = flight.tell(Woke(), clock.now)
+            case Await():
+                raise AssertionError("nothing is under way")
             case Deliver():
                 trip.delivered = command
                 return trip
