@@ -6,7 +6,7 @@ Says when to move on, when to come back and how long to go on; acts on none of i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -49,6 +49,10 @@ class AttemptTimeout:
         raise_flaws(attempt_timeout_flaws(attrs.asdict(self)), "AttemptTimeout")
 
 
+HedgeDelay: TypeAlias = float | Literal["p95"] | None
+"""Seconds, or as long as 95 % of such requests take, or never."""
+
+
 @attrs.frozen(kw_only=True)
 class Policy:
     """When to move on, when to come back, and how long to go on trying.
@@ -72,6 +76,13 @@ class Policy:
             ``latency``: the one that answers sooner, of two drawn ones.
         failback_ramp: Seconds over which a recovered endpoint's share of the requests that would
             try it first grows from a tenth to all; 0 for all at once.
+        hedge_after: Seconds after which a second attempt starts at the next endpoint beside one
+            that is not answered yet; ``"p95"`` for as long as 95 % of such requests take there;
+            None for never. The first good answer wins. At most 5 % of all requests are hedged.
+        hedge_probes_after: The same for the request that probes a failed endpoint, so that nobody
+            waits for a dead one; None for never.
+        detect_silence: Whether an endpoint that leaves many requests unanswered for far longer
+            than usual is failed at once, before any of them times out.
         buffer_limit: Bytes up to which a body that can be read only once is kept for a second
             attempt.
     """
@@ -86,6 +97,9 @@ class Policy:
     probe_lease: float = 30.0
     strategy: Strategy = "priority"
     failback_ramp: float = 0.0
+    hedge_after: HedgeDelay = None
+    hedge_probes_after: float | None = 2.0
+    detect_silence: bool = True
     buffer_limit: int = 32 * 1024 * 1024
 
     def __attrs_post_init__(self) -> None:
@@ -107,7 +121,7 @@ def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
     """Check a policy's values; a field that is missing is not looked at."""
     flaws = [
         flaw
-        for field in ("deadline", "pause", "max_pause", "probe_lease")
+        for field in ("deadline", "pause", "max_pause", "probe_lease", "hedge_probes_after")
         for flaw in seconds_flaw(field, values.get(field))
     ]
     if not flaws and values.get("max_pause", 300.0) < values.get("pause", 1.0):
@@ -116,6 +130,8 @@ def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
         *flaws,
         *_attempt_timeout_flaw(values.get("attempt_timeout", AttemptTimeout())),
         *_ramp_flaw(values.get("failback_ramp", 0.0)),
+        *_hedge_after_flaw(values.get("hedge_after")),
+        *_detect_silence_flaw(values.get("detect_silence", True)),
         *whole_flaw("buffer_limit", values.get("buffer_limit", 0)),
         *choice_flaws(values, CHOICES),
     ]
@@ -130,3 +146,14 @@ def _attempt_timeout_flaw(value: object) -> Iterator[Flaw]:
 def _ramp_flaw(value: object) -> Iterator[Flaw]:
     if not is_seconds(value) and (isinstance(value, bool) or value != 0):
         yield Flaw("failback_ramp", "is not a number of seconds", remedy("failback_ramp"))
+
+
+def _hedge_after_flaw(value: object) -> Iterator[Flaw]:
+    if value not in (None, "p95") and not is_seconds(value):
+        what = 'is neither a positive number of seconds nor "p95"'
+        yield Flaw("hedge_after", what, remedy("hedge_after"))
+
+
+def _detect_silence_flaw(value: object) -> Iterator[Flaw]:
+    if not isinstance(value, bool):
+        yield Flaw("detect_silence", "is neither true nor false", remedy("detect_silence"))

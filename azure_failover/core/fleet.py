@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from azure_failover.core.budget import Budget
 from azure_failover.core.config import Config
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import (
@@ -24,6 +25,7 @@ from azure_failover.core.events import (
 )
 from azure_failover.core.health import Cue, Health, Pacing, State, Ticket
 from azure_failover.core.latency import Latency
+from azure_failover.core.pace import ANY_KIND, Kind, Pace, Paces
 from azure_failover.core.status import EndpointStatus, Status
 from azure_failover.core.strategy import Measures, Order, drawn, share_of, tiers_of
 from azure_failover.core.verdict import Effect
@@ -34,6 +36,8 @@ HOMES_KEPT: Final = 16384
 """So many ids of state are remembered, those that were used last."""
 _TROUBLE: Final = (Effect.FAILURE, Effect.THROTTLED)
 """What comes quickly at times, and must not make an endpoint look fast."""
+HEDGED: Final = 0.05
+"""At most this share of all requests is hedged because it waits for long; and three more."""
 
 
 @attrs.define(eq=False)
@@ -46,11 +50,12 @@ class Skip:
 
 @attrs.define(eq=False)
 class Choice:
-    """An endpoint to try, and those that were passed over on the way to it."""
+    """An endpoint to try, those that were passed over on the way to it, and what came to light."""
 
     index: int
     ticket: Ticket
     skipped: tuple[Skip, ...]
+    events: tuple[Event, ...] = ()
 
 
 class Fleet:
@@ -81,6 +86,8 @@ class Fleet:
         self._looks_closer = self._gates_throttled or self._ramp > 0 or not self._is_led_by_primary
         self._turn = 0
         self._homes: OrderedDict[str, int] = OrderedDict()
+        self._hedges = Budget(HEDGED, rate=0.0, capacity=3.0)
+        self._paces = Paces(len(config.endpoints), listens=policy.detect_silence)
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
         self._begin([0] * len(config.endpoints))
@@ -91,6 +98,8 @@ class Fleet:
         self._latencies = [Latency() for _ in range(count if self._strategy == "latency" else 0)]
         self._misconfigured: list[str | None] = [None] * count
         self._last_error: list[str | None] = [None] * count
+        self._silenced = [-1] * count
+        """The generation in which each endpoint was last failed for its silence."""
 
     def __len__(self) -> int:
         return len(self.config.endpoints)
@@ -103,7 +112,7 @@ class Fleet:
         with self._lock:
             self._begin([health.generation + 1 for health in self._health])
 
-    def first(self, now: float) -> Ticket | None:
+    def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
         """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
 
         Returns:
@@ -113,7 +122,19 @@ class Fleet:
             health = self._health[0]
             if self._looks_closer and not self._is_first(health, now):
                 return None
-            return health.start_if_healthy(now)
+            pace = self._paces.of(kind)[0]
+            if (
+                now >= pace.silent_at
+                or pace.under_way >= pace.sentry_from
+                or pace.generation != health.generation
+            ):
+                return None
+            ticket = health.start_if_healthy(now)
+            if ticket is not None:
+                ticket.is_crowded = pace.is_crowded
+                ticket.pace = pace
+                pace.under_way += 1
+            return ticket
 
     def _is_first(self, health: Health, now: float) -> bool:
         """Tell whether the primary, if it is healthy, is surely the first choice."""
@@ -121,10 +142,15 @@ class Fleet:
             return False
         return self._share(health, now) == 1.0
 
-    def landed(self, ticket: Ticket, now: float) -> Event | None:
+    def landed(self, ticket: Ticket, now: float, elapsed: float | None = None) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            if self._misconfigured[0] is None and self._health[0].vouch(ticket):
+            health, pace = self._health[0], ticket.pace
+            if pace is not None:
+                ticket.pace = None
+                if pace.generation == ticket.generation:
+                    pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
+            if self._misconfigured[0] is None and health.vouch(ticket):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
@@ -168,7 +194,12 @@ class Fleet:
         return share_of(now - health.healthy_since, self._ramp)
 
     def choose(
-        self, tried: int, now: float, course: Course = ANYWHERE, order: Order | None = None
+        self,
+        tried: int,
+        now: float,
+        course: Course = ANYWHERE,
+        order: Order | None = None,
+        kind: Kind = ANY_KIND,
     ) -> Choice | None:
         """Pick the next endpoint for a request, and start an attempt there.
 
@@ -180,21 +211,105 @@ class Fleet:
             now: The time, in seconds.
             course: Where the request may go; one that may not move is only tried once.
             order: What :meth:`order` gave the request; None for tiers as configured.
+            kind: What kind of request it is: each has its own usual time to first byte.
 
         Returns:
             None if there is nothing left to try.
         """
         with self._lock:
+            paces = self._paces.of(kind)
+            events = tuple(
+                self._fell_silent(index, now)
+                for index, pace in enumerate(paces)
+                if now >= pace.silent_at and self._is_current(index, pace)
+            )
             index, skipped = self._next(tried, now, course, order or self._steady)
             if index is None:
                 return None
-            return Choice(index, self._start(index, now), skipped)
+            return Choice(index, self._start(index, now, paces[index]), skipped, events)
 
-    def _start(self, index: int, now: float) -> Ticket:
+    def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
+        """Start one more attempt at an endpoint that the request has tried already."""
+        with self._lock:
+            return self._start(index, now, self._paces.of(kind)[index])
+
+    def proxy_ticket(self, index: int, now: float) -> Ticket:
+        """Give a ticket for news of an endpoint that no attempt of its own brought."""
+        with self._lock:
+            return self._health[index].start(now)
+
+    def _start(self, index: int, now: float, pace: Pace) -> Ticket:
         ticket = self._health[index].start(now)
+        if pace.generation != ticket.generation:
+            pace.restart(ticket.generation)
+        ticket.is_crowded = pace.is_crowded
+        if pace.under_way >= pace.sentry_from:
+            ticket.is_sentry = True
+            pace.post_sentry()
+        ticket.pace = pace
+        pace.under_way += 1
         if self._latencies:
             self._latencies[index].began(ticket)
         return ticket
+
+    def heard(self, index: int, ticket: Ticket, now: float, elapsed: float | None) -> None:
+        """Note that an attempt's first byte came.
+
+        Args:
+            index: The endpoint.
+            ticket: The attempt's ticket.
+            now: The time, in seconds.
+            elapsed: Seconds since it began; None if it does not tell what is usual.
+        """
+        with self._lock:
+            pace, ticket.pace = ticket.pace, None
+            if pace is not None and pace.generation == ticket.generation:
+                pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
+            if self._latencies and elapsed is not None:
+                self._latencies[index].ended(ticket)
+                self._latencies[index].answered(elapsed, now)
+
+    def next_look(self, ticket: Ticket, now: float) -> float:
+        """Say when a sentry should look whether its endpoint is silent."""
+        with self._lock:
+            pace = ticket.pace
+            return inf if pace is None else pace.next_look(now)
+
+    def take_hedge(self, now: float) -> bool:
+        """Take one hedge out of its budget, if that is not spent."""
+        with self._lock:
+            return self._hedges.take(sum(health._sequence for health in self._health), now)
+
+    def usual(self, ticket: Ticket) -> float | None:
+        """Give the seconds within which 95 % of such requests are answered there, if known."""
+        pace = ticket.pace
+        return None if pace is None else pace.usual
+
+    def listen(self, index: int, ticket: Ticket, now: float) -> Event | None:
+        """Look whether an endpoint has fallen silent, and fail it if so."""
+        with self._lock:
+            pace = ticket.pace
+            if pace is None or now < pace.silent_at or not self._is_current(index, pace):
+                return None
+            return self._fell_silent(index, now)
+
+    def is_silenced(self, index: int, ticket: Ticket) -> bool:
+        """Tell whether an endpoint was failed, since this attempt began, for its silence."""
+        with self._lock:
+            return self._silenced[index] == ticket.generation + 1
+
+    def _is_current(self, index: int, pace: Pace) -> bool:
+        """Tell whether a pace is about the present healthy time of its endpoint."""
+        health = self._health[index]
+        return health.state is State.HEALTHY and pace.generation == health.generation
+
+    def _fell_silent(self, index: int, now: float) -> Event:
+        health = self._health[index]
+        health.fall_silent(now, self._random())
+        self._silenced[index] = health.generation
+        self._last_error[index] = reason = "fell silent: many requests wait, none is answered"
+        pause = health.failed_until - now
+        return EndpointFailed(self.config.endpoints[index].name, reason, pause, by_silence=True)
 
     def preview(self, now: float, course: Course) -> tuple[tuple[int, ...], tuple[Skip, ...]]:
         """Tell in which order a request would try endpoints if all failed, and start nothing.
@@ -262,18 +377,6 @@ class Fleet:
                     return self._homes[name]
             return None
 
-    def again(self, index: int, now: float) -> Ticket:
-        """Start one more attempt at an endpoint that the request has tried already."""
-        with self._lock:
-            return self._start(index, now)
-
-    def answered(self, index: int, ticket: Ticket, seconds: float, now: float) -> None:
-        """Note that a good answer came, or began to come, so many seconds after its attempt."""
-        if self._latencies:
-            with self._lock:
-                self._latencies[index].ended(ticket)
-                self._latencies[index].answered(seconds, now)
-
     def note(
         self,
         index: int,
@@ -302,9 +405,13 @@ class Fleet:
             What this changed, if anything that a person would want to know.
         """
         with self._lock:
-            health = self._health[index]
+            health, pace = self._health[index], ticket.pace
             if self._latencies:
                 self._latencies[index].ended(ticket)
+            if pace is not None:
+                ticket.pace = None
+                if pace.generation == ticket.generation:
+                    pace.ended(was_sentry=ticket.is_sentry)
             if ticket.generation != health.generation:
                 return None
             was_misconfigured = self._misconfigured[index]
@@ -324,7 +431,7 @@ class Fleet:
         name = self.config.endpoints[index].name
         match cue:
             case Cue.TRIPPED | Cue.PROBE_FAILED:
-                return EndpointFailed(name, reason, pause, cue is Cue.PROBE_FAILED)
+                return EndpointFailed(name, reason, pause, by_probe=cue is Cue.PROBE_FAILED)
             case Cue.ALIVE if misconfigured is None:
                 return EndpointRecovered(name)
             case _ if misconfigured is not None and was_misconfigured is None:

@@ -21,6 +21,8 @@ that started before it is vouched for. A failure trips the endpoint if
 - at least 5 failed since ``good``, and they are a fifth or more of what started since, or
 - of 10 or more that started within 30 s, half failed.
 
+Many that wait side by side and are not answered fail it as well: :mod:`azure_failover.core.pace`.
+
 FAILED ends lazily: the first request that asks after the pause becomes the probe, and the state
 PROBING keeps others away until the probe is back or its lease is over.
 """
@@ -36,6 +38,7 @@ from typing import Final, NamedTuple, assert_never
 
 import attrs
 
+from azure_failover.core.pace import Pace
 from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
 
 BURST: Final = 5
@@ -66,6 +69,7 @@ class Cue(Enum):
     """What moves an endpoint from state to state."""
 
     TRIPPED = "failures outweigh successes"
+    FELL_SILENT = "many wait, and none is answered"
     PAUSE_OVER = "asked after the pause"
     ALIVE = "an attempt succeeded"
     PROBE_FAILED = "the probe failed"
@@ -74,7 +78,7 @@ class Cue(Enum):
 
 
 TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
-    State.HEALTHY: {Cue.TRIPPED: State.FAILED},
+    State.HEALTHY: {Cue.TRIPPED: State.FAILED, Cue.FELL_SILENT: State.FAILED},
     State.FAILED: {Cue.PAUSE_OVER: State.PROBING, Cue.ALIVE: State.HEALTHY},
     State.PROBING: {
         Cue.ALIVE: State.HEALTHY,
@@ -87,11 +91,23 @@ TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
 
 @attrs.define(eq=False)
 class Ticket:
-    """What an attempt holds while it is under way."""
+    """What an attempt holds while it is under way.
+
+    Attributes:
+        generation: The health's at the start; it moves on each transition.
+        sequence: The place in the order of starts.
+        is_probe: Whether this attempt decides if a failed endpoint is won back.
+        pace: Where the wait for the first byte is counted; None once that is over.
+        is_sentry: Whether this attempt keeps an eye on the endpoint's silence.
+        is_crowded: Whether so many others wait that it can be told when they wait in vain.
+    """
 
     generation: int
     sequence: int
     is_probe: bool
+    pace: Pace | None = None
+    is_sentry: bool = False
+    is_crowded: bool = False
 
 
 NO_TICKET: Final = Ticket(-1, 0, is_probe=False)
@@ -234,6 +250,10 @@ class Health:
         self.failed_until = max(self.failed_until, self.throttled_until)
         return Cue.PROBE_RELEASED
 
+    def fall_silent(self, now: float, luck: float) -> None:
+        """Fail a healthy endpoint from which nothing is heard (:mod:`.pace` tells when)."""
+        self._relapse(Cue.FELL_SILENT, now, None, luck)
+
     def _weigh(
         self,
         ticket: Ticket,
@@ -256,12 +276,16 @@ class Health:
             heappush(self._failed, ticket.sequence)
         if not self._is_outweighed(ticket):
             return None
+        self._relapse(Cue.TRIPPED, now, retry_after, luck)
+        return Cue.TRIPPED
+
+    def _relapse(self, cue: Cue, now: float, retry_after: float | None, luck: float) -> None:
+        """Fail while HEALTHY: for a short time, unless it has just come back."""
         if now - self.healthy_since >= HEALTHY_STRETCH * self._pause:
             self._level = 0
         else:
             self._level += 1
-        self._fail(Cue.TRIPPED, now, retry_after, luck)
-        return Cue.TRIPPED
+        self._fail(cue, now, retry_after, luck)
 
     def _is_outweighed(self, ticket: Ticket) -> bool:
         if ticket.sequence > self._good:

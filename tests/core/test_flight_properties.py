@@ -20,6 +20,7 @@ MOVING_FAULTS = {
     Fault.READ_TIMEOUT,
     Fault.BROKEN,
     Fault.CREDENTIAL,
+    Fault.SILENT,
 }
 MISSING = b'{"error": {"code": "DeploymentNotFound", "message": "m"}}'
 

@@ -60,6 +60,7 @@ def test_every_state_can_be_reached_and_left() -> None:
 
 JOURNEYS: dict[tuple[State, Cue], tuple[str, ...]] = {
     (State.HEALTHY, Cue.TRIPPED): ("fail",),
+    (State.HEALTHY, Cue.FELL_SILENT): ("silence",),
     (State.FAILED, Cue.PAUSE_OVER): ("fail", "wait", "start"),
     (State.FAILED, Cue.ALIVE): ("fail", "succeed"),
     (State.PROBING, Cue.ALIVE): ("fail", "wait", "succeed"),
@@ -78,6 +79,9 @@ def test_every_move_of_the_table_happens(state: State, cue: Cue) -> None:
         before, generation = health.state, health.generation
         if step == "wait":
             now += 31.0
+            continue
+        if step == "silence":
+            health.fall_silent(now, 0.0)
             continue
         ticket = health.start(now)
         if step != "start":

@@ -299,7 +299,7 @@ def test_a_flight_keeps_the_order_that_it_drew(strategy: Strategy) -> None:
     def script(index: int, _: int) -> Outcome:
         for _ in range(index + 1):
             other = fleet.order(0.0).endpoints[0]
-            fleet.answered(other, fleet.again(other, 0.0), 9.0 / (1 + other), 0.0)
+            fleet.heard(other, fleet.again(other, 0.0), 0.0, 9.0 / (1 + other))
         return Trouble(Fault.CONNECT)
 
     assert tuple(fly(fleet, script).sent) == wanted
@@ -493,7 +493,7 @@ def test_requests_that_wait_count_as_cost_until_they_are_answered_or_cut_off() -
     """Ten requests at once spread over both endpoints; nothing is left under way in the end."""
     fleet = WatchedFleet(2, strategy="latency")
     for index in (0, 1):
-        fleet.answered(index, fleet.again(index, 0.0), 1.0, 0.0)
+        fleet.heard(index, fleet.again(index, 0.0), 0.0, 1.0)
     waiting = [fleet.choose(0, 0.0, ANYWHERE, fleet.order(0.0)) for _ in range(10)]
     indices = [choice.index for choice in waiting if choice is not None]
     assert sorted(indices) == [0] * 5 + [1] * 5
@@ -503,5 +503,5 @@ def test_requests_that_wait_count_as_cost_until_they_are_answered_or_cut_off() -
     assert fleet.order(0.0).endpoints[0] == 1 - indices[9]
     fleet.reset()
     assert waiting[9] is not None
-    fleet.answered(indices[9], waiting[9].ticket, 1.0, 0.0)
+    fleet.heard(indices[9], waiting[9].ticket, 0.0, 1.0)
     assert fleet.order(0.0).endpoints[0] == 1 - indices[9], "what is not known is tried"
