@@ -6,7 +6,6 @@ and nothing is called back under it. Reads no clock: the time is passed in.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from math import inf
 from threading import Lock
@@ -23,17 +22,17 @@ from azure_failover.core.events import (
     EndpointRecovered,
     Event,
 )
-from azure_failover.core.health import Cue, Health, Pacing, State, Ticket
-from azure_failover.core.latency import Latency
-from azure_failover.core.pace import ANY_KIND, Kind, Pace, Paces
+from azure_failover.core.health import Cue, Health, Pacing, State
+from azure_failover.core.homes import Homes
+from azure_failover.core.pace import ANY_KIND, Kind, Pace, Paces, ended, heard
+from azure_failover.core.selection import Selection
 from azure_failover.core.status import EndpointStatus, Status
-from azure_failover.core.strategy import Measures, Order, drawn, share_of, tiers_of
+from azure_failover.core.strategy import Order
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect
 
 __all__ = ["Choice", "EndpointStatus", "Fleet", "Skip", "Status"]
 
-HOMES_KEPT: Final = 16384
-"""So many ids of state are remembered, those that were used last."""
 _TROUBLE: Final = (Effect.FAILURE, Effect.THROTTLED)
 """What comes quickly at times, and must not make an endpoint look fast."""
 HEDGED: Final = 0.05
@@ -76,16 +75,10 @@ class Fleet:
             policy.pause, policy.max_pause, policy.probe_lease, policy.failback == "auto"
         )
         self._gates_throttled = policy.on_throttle == "failover"
-        self._strategy: Final = policy.strategy
-        self._ramp = policy.failback_ramp
-        self._tiers = tiers_of([endpoint.tier for endpoint in config.endpoints])
-        self._weights = [endpoint.weight for endpoint in config.endpoints]
-        self._steady = Order(tuple(index for tier in self._tiers for index in tier))
-        self._is_steady = self._strategy == "priority" and not self._ramp
-        self._is_led_by_primary = self._strategy == "priority" and self._steady.endpoints[0] == 0
-        self._looks_closer = self._gates_throttled or self._ramp > 0 or not self._is_led_by_primary
-        self._turn = 0
-        self._homes: OrderedDict[str, int] = OrderedDict()
+        self._selection = Selection(config, random)
+        self._looks_closer = not self._selection.is_steady or not self._selection.is_led_by_primary
+        self._looks_closer |= self._gates_throttled
+        self._homes = Homes()
         self._hedges = Budget(HEDGED, rate=0.0, capacity=3.0)
         self._paces = Paces(len(config.endpoints), listens=policy.detect_silence)
         self.has_moved_state = False
@@ -95,7 +88,7 @@ class Fleet:
     def _begin(self, generations: Iterable[int]) -> None:
         count = len(self.config.endpoints)
         self._health = tuple(Health(self._pacing, generation=g) for g in generations)
-        self._latencies = [Latency() for _ in range(count if self._strategy == "latency" else 0)]
+        self._selection.reset()
         self._misconfigured: list[str | None] = [None] * count
         self._last_error: list[str | None] = [None] * count
         self._silenced = [-1] * count
@@ -138,60 +131,24 @@ class Fleet:
 
     def _is_first(self, health: Health, now: float) -> bool:
         """Tell whether the primary, if it is healthy, is surely the first choice."""
-        if not self._is_led_by_primary or self._is_gated(health, now):
+        if not self._selection.is_led_by_primary or self._is_gated(health, now):
             return False
-        return self._share(health, now) == 1.0
+        return self._selection.share(health, now) == 1.0
 
     def landed(self, ticket: Ticket, now: float, elapsed: float | None = None) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            health, pace = self._health[0], ticket.pace
-            if pace is not None:
-                ticket.pace = None
-                if pace.generation == ticket.generation:
-                    pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
-            if self._misconfigured[0] is None and health.vouch(ticket):
+            heard(ticket, now, elapsed)
+            if self._misconfigured[0] is None and self._health[0].vouch(ticket):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
     def order(self, now: float, course: Course = ANYWHERE) -> Order:
         """Draw the order in which one request tries the endpoints; it is to keep it."""
-        if self._is_steady or course.reach is not Reach.FLEET:
-            return self._steady
+        if self._selection.is_steady or course.reach is not Reach.FLEET:
+            return self._selection.steady
         with self._lock:
-            self._turn += 1
-            return self._drawn(self._turn - 1, now)
-
-    def _drawn(self, turn: int, now: float) -> Order:
-        latencies = self._latencies
-        measures = Measures(
-            [latency.expected(now) for latency in latencies],
-            [latency.under_way for latency in latencies],
-        )
-        endpoints = drawn(
-            self._strategy,
-            self._tiers,
-            weights=self._weights,
-            measures=measures,
-            turn=turn,
-            random=self._random,
-        )
-        return Order(endpoints, self._returning(now) if self._ramp else 0)
-
-    def _returning(self, now: float) -> int:
-        """Draw which of the endpoints that recovered of late let a request pass, as a bit set."""
-        found = 0
-        for index, health in enumerate(self._health):
-            share = self._share(health, now)
-            if share < 1.0 and self._random() >= share:
-                found |= 1 << index
-        return found
-
-    def _share(self, health: Health, now: float) -> float:
-        """Give the share of its first choices that an endpoint takes, of late or for good."""
-        if not self._ramp or health.state is not State.HEALTHY:
-            return 1.0
-        return share_of(now - health.healthy_since, self._ramp)
+            return self._selection.order(self._health, now)
 
     def choose(
         self,
@@ -217,39 +174,30 @@ class Fleet:
             None if there is nothing left to try.
         """
         with self._lock:
-            paces = self._paces.of(kind)
             events = tuple(
                 self._fell_silent(index, now)
-                for index, pace in enumerate(paces)
+                for index, pace in enumerate(self._paces.of(kind))
                 if now >= pace.silent_at and self._is_current(index, pace)
             )
-            index, skipped = self._next(tried, now, course, order or self._steady)
+            index, skipped = self._next(tried, now, course, order or self._selection.steady)
             if index is None:
                 return None
-            return Choice(index, self._start(index, now, paces[index]), skipped, events)
+            return Choice(index, self._start(index, now, kind), skipped, events)
 
     def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
         """Start one more attempt at an endpoint that the request has tried already."""
         with self._lock:
-            return self._start(index, now, self._paces.of(kind)[index])
+            return self._start(index, now, kind)
 
     def proxy_ticket(self, index: int, now: float) -> Ticket:
         """Give a ticket for news of an endpoint that no attempt of its own brought."""
         with self._lock:
             return self._health[index].start(now)
 
-    def _start(self, index: int, now: float, pace: Pace) -> Ticket:
+    def _start(self, index: int, now: float, kind: Kind) -> Ticket:
         ticket = self._health[index].start(now)
-        if pace.generation != ticket.generation:
-            pace.restart(ticket.generation)
-        ticket.is_crowded = pace.is_crowded
-        if pace.under_way >= pace.sentry_from:
-            ticket.is_sentry = True
-            pace.post_sentry()
-        ticket.pace = pace
-        pace.under_way += 1
-        if self._latencies:
-            self._latencies[index].began(ticket)
+        self._paces.began(ticket, index, kind)
+        self._selection.began(index, ticket)
         return ticket
 
     def heard(self, index: int, ticket: Ticket, now: float, elapsed: float | None) -> None:
@@ -262,12 +210,9 @@ class Fleet:
             elapsed: Seconds since it began; None if it does not tell what is usual.
         """
         with self._lock:
-            pace, ticket.pace = ticket.pace, None
-            if pace is not None and pace.generation == ticket.generation:
-                pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
-            if self._latencies and elapsed is not None:
-                self._latencies[index].ended(ticket)
-                self._latencies[index].answered(elapsed, now)
+            heard(ticket, now, elapsed)
+            if elapsed is not None:
+                self._selection.answered(index, ticket, elapsed, now)
 
     def next_look(self, ticket: Ticket, now: float) -> float:
         """Say when a sentry should look whether its endpoint is silent."""
@@ -320,7 +265,7 @@ class Fleet:
             The endpoints in order, and those that would be passed over at first.
         """
         with self._lock:
-            order = self._drawn(self._turn, now)
+            order = self._selection.preview(self._health, now)
             found: list[int] = []
             passed_over: dict[int, Skip] = {}
             tried = 0
@@ -360,22 +305,13 @@ class Fleet:
     def learn(self, ids: Iterable[str], index: int) -> None:
         """Remember at which endpoint these ids of state were made."""
         with self._lock:
-            homes = self._homes
             self.has_moved_state |= index > 0
-            for name in ids:
-                homes[name] = index
-                homes.move_to_end(name)
-            while len(homes) > HOMES_KEPT:
-                homes.popitem(last=False)
+            self._homes.learn(ids, index)
 
     def home_of(self, ids: Iterable[str]) -> int | None:
         """Tell at which endpoint the first of these ids that is known was made."""
         with self._lock:
-            for name in ids:
-                if name in self._homes:
-                    self._homes.move_to_end(name)
-                    return self._homes[name]
-            return None
+            return self._homes.of(ids)
 
     def note(
         self,
@@ -405,13 +341,9 @@ class Fleet:
             What this changed, if anything that a person would want to know.
         """
         with self._lock:
-            health, pace = self._health[index], ticket.pace
-            if self._latencies:
-                self._latencies[index].ended(ticket)
-            if pace is not None:
-                ticket.pace = None
-                if pace.generation == ticket.generation:
-                    pace.ended(was_sentry=ticket.is_sentry)
+            health = self._health[index]
+            ended(ticket)
+            self._selection.ended(index, ticket)
             if ticket.generation != health.generation:
                 return None
             was_misconfigured = self._misconfigured[index]
@@ -425,8 +357,8 @@ class Fleet:
                 cue = health.finish(ticket, effect, now, retry_after=retry_after, luck=luck)
                 if effect is Effect.FAILURE:
                     self._last_error[index] = reason
-            if self._latencies and (misconfigured or effect in _TROUBLE):
-                self._latencies[index].failed(now)
+            if misconfigured or effect in _TROUBLE:
+                self._selection.troubled(index, now)
             pause = health.failed_until - now
         name = self.config.endpoints[index].name
         match cue:
@@ -462,7 +394,7 @@ class Fleet:
             misconfigured=self._misconfigured[index],
             last_error=self._last_error[index],
             tier=endpoint.tier,
-            share=self._share(health, now),
+            share=self._selection.share(health, now),
         )
 
     def _current(self, now: float, course: Course = ANYWHERE) -> int:
@@ -470,7 +402,7 @@ class Fleet:
 
         That is in the order of tiers and of the configuration, whatever the strategy.
         """
-        usable = [index for index in self._steady.endpoints if index not in course.closed]
+        usable = [index for index in self._selection.steady.endpoints if index not in course.closed]
         for index in usable:
             health = self._health[index]
             if health.state is State.HEALTHY and not self._is_gated(health, now):

@@ -20,7 +20,6 @@ from typing import Final, Generic, assert_never
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import Event
 from azure_failover.core.fleet import Fleet, Skip
-from azure_failover.core.health import NO_TICKET, Ticket
 from azure_failover.core.hedging import UnderWay
 from azure_failover.core.ledger import Entry, Ledger, Phase
 from azure_failover.core.pace import ANY_KIND, Kind
@@ -41,6 +40,7 @@ from azure_failover.core.steps import (
     Woke,
 )
 from azure_failover.core.strategy import Order
+from azure_failover.core.ticket import NO_TICKET, Ticket
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,

@@ -38,7 +38,7 @@ from typing import Final, NamedTuple, assert_never
 
 import attrs
 
-from azure_failover.core.pace import Pace
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
 
 BURST: Final = 5
@@ -87,31 +87,6 @@ TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
         Cue.LEASE_OVER: State.PROBING,
     },
 }
-
-
-@attrs.define(eq=False)
-class Ticket:
-    """What an attempt holds while it is under way.
-
-    Attributes:
-        generation: The health's at the start; it moves on each transition.
-        sequence: The place in the order of starts.
-        is_probe: Whether this attempt decides if a failed endpoint is won back.
-        pace: Where the wait for the first byte is counted; None once that is over.
-        is_sentry: Whether this attempt keeps an eye on the endpoint's silence.
-        is_crowded: Whether so many others wait that it can be told when they wait in vain.
-    """
-
-    generation: int
-    sequence: int
-    is_probe: bool
-    pace: Pace | None = None
-    is_sentry: bool = False
-    is_crowded: bool = False
-
-
-NO_TICKET: Final = Ticket(-1, 0, is_probe=False)
-"""Stands for the ticket of what was never under way."""
 
 
 class Pacing(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import exp
 from typing import Final
 
-from azure_failover.core.health import Ticket
+from azure_failover.core.ticket import Ticket
 
 DECAY: Final = 10.0
 """Seconds in which an old estimate gives way to faster answers, to 1/e (Finagle's default)."""

@@ -17,6 +17,8 @@ from __future__ import annotations
 from math import inf, log
 from typing import Final, TypeAlias
 
+from azure_failover.core.ticket import Ticket
+
 Kind: TypeAlias = tuple[str, str]
 """A kind of request: its operation, and the deployment that it names."""
 
@@ -172,3 +174,29 @@ class Paces:
             found = tuple(Pace(listens=self._listens) for _ in range(self._count))
             self._by_kind[kind] = found
         return found
+
+    def began(self, ticket: Ticket, index: int, kind: Kind) -> None:
+        """Take in that an attempt starts to wait."""
+        pace = self.of(kind)[index]
+        if pace.generation != ticket.generation:
+            pace.restart(ticket.generation)
+        if pace.under_way >= pace.sentry_from:
+            ticket.is_sentry = True
+            pace.post_sentry()
+        ticket.is_crowded = pace.is_crowded
+        ticket.pace = pace
+        pace.under_way += 1
+
+
+def heard(ticket: Ticket, now: float, elapsed: float | None) -> None:
+    """Take in that an attempt's first byte came; ``elapsed`` as for :meth:`Pace.heard`."""
+    pace, ticket.pace = ticket.pace, None
+    if pace is not None and pace.generation == ticket.generation:
+        pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
+
+
+def ended(ticket: Ticket) -> None:
+    """Take in that an attempt is over; if its first byte came, that is no news."""
+    pace, ticket.pace = ticket.pace, None
+    if pace is not None and pace.generation == ticket.generation:
+        pace.ended(was_sentry=ticket.is_sentry)

@@ -10,8 +10,8 @@ from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 
-from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Outcome, Phase
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Fault
 
 R = TypeVar("R")

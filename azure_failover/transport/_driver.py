@@ -33,8 +33,8 @@ from azure_failover.core.flight import (
     Wait,
     Woke,
 )
-from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Ledger, Phase, one_answer
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect, Fault
 from azure_failover.transport._delivery import Delivery
 from azure_failover.transport._family import Family, Req, Resp

@@ -25,10 +25,10 @@ from azure_failover.core.flight import (
     Wait,
     Woke,
 )
-from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Ledger, Phase
 from azure_failover.core.pace import ANY_KIND, Kind
 from azure_failover.core.strategy import Order
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect, Fault
 
 

@@ -16,8 +16,8 @@ from azure_failover.core.health import (
     Health,
     Pacing,
     State,
-    Ticket,
 )
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
 
 PACING = Pacing(pause=1.0, max_pause=300.0, probe_lease=30.0, may_return=True)

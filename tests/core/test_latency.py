@@ -7,8 +7,8 @@ from math import e
 import pytest
 from hypothesis import given, strategies as st
 
-from azure_failover.core.health import Ticket
 from azure_failover.core.latency import DECAY, FORGET, TROUBLE_LEAST, TROUBLE_MOST, Latency
+from azure_failover.core.ticket import Ticket
 
 SECONDS = st.floats(0.001, 100.0)
 

@@ -15,8 +15,8 @@ from scripted import Clock, Status, scripted
 from worlds import World
 
 from azure_failover import AsyncClient, Client, FailoverTransport, Ledger, ledger_of
-from azure_failover.core.health import Ticket
 from azure_failover.core.steps import Attempt
+from azure_failover.core.ticket import Ticket
 from azure_failover.emulator import Fleet, faults
 from azure_failover.transport._race import THREADS, Crew, Race
 
