@@ -116,11 +116,9 @@ class Fleet:
             if self._looks_closer and not self._is_first(health, now):
                 return None
             pace = self._paces.of(kind)[0]
-            if (
-                now >= pace.silent_at
-                or pace.under_way >= pace.sentry_from
-                or pace.generation != health.generation
-            ):
+            if pace.generation != health.generation:
+                pace.restart(health.generation)
+            if now >= pace.silent_at or pace.under_way >= pace.sentry_from:
                 return None
             ticket = health.start_if_healthy(now)
             if ticket is not None:
