@@ -179,7 +179,7 @@ class Fleet:
     def landed(self, ticket: Ticket, now: float) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            if self._misconfigured[0] is None and self._health[0].vouch(ticket):
+            if self._misconfigured[0] is None and self._health[0].vouch(ticket, now):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
