@@ -435,7 +435,7 @@ def test_a_forced_attempt_that_fails_lengthens_no_pause(effect: Effect) -> None:
 
 def test_the_pause_is_a_third_of_the_time_of_failing() -> None:
     """So an endpoint comes back at most a third too late; never under 1 s, never over the cap."""
-    health, longest = tripped(), PACING.max_pause / (1 + JITTER)
+    health, longest, pause = tripped(), PACING.max_pause / (1 + JITTER), 1.0
     for _ in range(40):
         now = health.failed_until
         assert attempt(health, Effect.FAILURE, now) is Cue.PROBE_FAILED
