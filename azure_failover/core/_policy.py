@@ -69,7 +69,8 @@ class Policy:
         deadline: Seconds that a request may take over all its attempts; None for no limit.
         attempt_timeout: Seconds that each phase of an attempt may take at most.
         pause: Seconds for which a failed endpoint is passed over at first.
-        max_pause: Seconds up to which that pause doubles with each failed probe.
+        max_pause: Seconds up to which that pause grows, a third of the time for which the endpoint
+            has been failing.
         probe_lease: Seconds after which a probe without an outcome is given up for lost.
         strategy: Which endpoint of a tier a request tries first. ``priority``: the first that is
             configured. ``round_robin``: each in its turn. ``weighted``: drawn by ``weight``.

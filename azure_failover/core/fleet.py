@@ -137,7 +137,7 @@ class Fleet:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
             heard(ticket, now, elapsed)
-            if self._misconfigured[0] is None and self._health[0].vouch(ticket):
+            if self._misconfigured[0] is None and self._health[0].vouch(ticket, now):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 

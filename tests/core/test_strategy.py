@@ -33,7 +33,7 @@ UNKNOWN = Measures([None] * 9, [0] * 9)
 
 def seeded(seed: int) -> random.Random:
     """Give luck that is the same in each run."""
-    return random.Random(seed)  # noqa: S311  (not for secrets)
+    return random.Random(seed)
 
 
 def draw_from(

@@ -33,7 +33,7 @@ class Stage:
         self.seconds: dict[str, float] = {}
         self.clock = Clock()
         self.hosts = ""
-        self.luck = random.Random(seed) if seed is not None else None  # noqa: S311
+        self.luck = random.Random(seed) if seed is not None else None
 
     def play(self, request: Any) -> Outcome:
         host = request.url.host[0]
