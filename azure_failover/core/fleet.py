@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 import attrs
 
+from azure_failover.core.budget import Budget
 from azure_failover.core.config import Config
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import (
@@ -21,6 +22,7 @@ from azure_failover.core.events import (
     EndpointMisconfigured,
     EndpointRecovered,
     Event,
+    RetryRefused,
 )
 from azure_failover.core.health import Cue, Health, Pacing, State, Ticket
 from azure_failover.core.verdict import Effect
@@ -145,6 +147,9 @@ class Fleet:
         self._homes: OrderedDict[str, int] = OrderedDict()
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
+        self._retries = Budget(policy.retry_budget)
+        self._forgotten = 0
+        self._further = 0
         self._begin([0] * len(config.endpoints))
 
     def _begin(self, generations: Iterable[int]) -> None:
@@ -162,6 +167,7 @@ class Fleet:
         The outcomes of attempts that are under way will change nothing.
         """
         with self._lock:
+            self._forgotten += sum(health.started for health in self._health)
             self._begin([health.generation + 1 for health in self._health])
 
     def first(self, now: float) -> Ticket | None:
@@ -201,7 +207,20 @@ class Fleet:
             index, skipped = self._next(tried, now, course)
             if index is None:
                 return None
+            if tried:
+                self._further += 1
             return Choice(index, self._health[index].start(now), skipped)
+
+    def prospects(self, tried: int, now: float, course: Course, *, open_only: bool) -> int:
+        """Count the endpoints that a request could still try; only the open ones, if so wanted."""
+        if course.reach is not Reach.FLEET:
+            return 0
+        with self._lock:
+            return sum(
+                not open_only or self._is_open(self._health[index], now)
+                for index in self._untried(tried)
+                if index not in course.closed
+            )
 
     def preview(self, now: float, course: Course) -> tuple[tuple[int, ...], tuple[Skip, ...]]:
         """Tell in which order a request would try endpoints if all failed, and start nothing.
@@ -231,7 +250,7 @@ class Fleet:
         skipped: list[Skip] = []
         untried = [index for index in self._untried(tried) if index not in closed]
         for index in untried:
-            if health[index].is_open(now) and not self._is_gated(health[index], now):
+            if self._is_open(health[index], now):
                 return index, tuple(skipped)
             skipped.append(Skip(index, self._why_closed(health[index], now)))
         return (untried[0] if untried else None), tuple(skipped)
@@ -259,7 +278,16 @@ class Fleet:
     def again(self, index: int, now: float) -> Ticket:
         """Start one more attempt at an endpoint that the request has tried already."""
         with self._lock:
+            self._further += 1
             return self._health[index].start(now)
+
+    def refuse_retry(self, index: int, now: float) -> RetryRefused | None:
+        """Take a second attempt at an endpoint from the retry budget, or tell that it is spent."""
+        with self._lock:
+            started = sum((health.started for health in self._health), self._forgotten)
+            if self._retries.take(started - self._further, now):
+                return None
+            return RetryRefused(self.config.endpoints[index].name, self._retries.is_news)
 
     def note(
         self,
@@ -350,6 +378,9 @@ class Fleet:
 
     def _untried(self, tried: int) -> Iterator[int]:
         return (index for index in range(len(self._health)) if not tried >> index & 1)
+
+    def _is_open(self, health: Health, now: float) -> bool:
+        return health.is_open(now) and not self._is_gated(health, now)
 
     def _is_gated(self, health: Health, now: float) -> bool:
         return self._gates_throttled and now < health.throttled_until

@@ -39,7 +39,8 @@ class Attempt:
 class Send:
     """Send the request to the attempt's endpoint, and tell how that went.
 
-    ``time_left`` is how many seconds the deadline leaves; None without a deadline.
+    ``time_left`` is how many seconds of the deadline the attempt may take; None without a
+    deadline.
     """
 
     attempt: Attempt

@@ -12,6 +12,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeGuard, assert_never, cast
 
+import anyio
+
+from azure_failover.core.allowance import SLACK
 from azure_failover.core.config import Config
 from azure_failover.core.course import Course, Reach, plot, state_in
 from azure_failover.core.explanation import Explanation, Stop
@@ -30,6 +33,7 @@ from azure_failover.core.flight import (
 from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Ledger, Phase, one_answer
 from azure_failover.core.verdict import Effect
+from azure_failover.transport._cutoff import Cutoff
 from azure_failover.transport._delivery import Delivery
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
@@ -137,22 +141,25 @@ class Driver(Generic[Req, Resp]):
             raise
 
     def _attempt(self, index: int, journey: Journey[Req], time_left: float | None) -> Resp | Broken:
-        phase, token = Phase.WAIT, None
-        wire = Wire(journey.request.extensions.get("trace"))
+        wire, token = Wire(journey.request.extensions.get("trace")), None
+        cutoff = None if time_left is None else Cutoff(time_left, self.clock, self._family)
         try:
             if self._needs_tokens:
+                wire.phase = Phase.CONNECT
                 token = self._tokens.get(index)
+                time_left = None if cutoff is None else cutoff.left()
+                wire.phase = Phase.WAIT
             outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
             response = self._upstream.sync_at(index).handle_request(outgoing)
             if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
-            phase, stream = Phase.BODY, response.stream
+            wire.phase, stream = Phase.BODY, response.stream
             try:
-                content = b"".join(stream)
+                content = b"".join(stream if cutoff is None else cutoff.chunks(stream))
             finally:
                 stream.close()
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._reports.broken(error, phase, wire, was_sent=journey.is_begun)
+            return self._reports.broken(error, wire, was_sent=journey.is_begun)
         response.stream = self._family.memory_stream(content)
         return response
 
@@ -173,7 +180,8 @@ class Driver(Generic[Req, Resp]):
             flight = self._flight(journey)
             return await self._afly(journey, flight, flight.begin(journey.started))
         try:
-            result = await self._aattempt(0, journey, None)
+            wire = Wire(request.extensions.get("trace"))
+            result = await self._aattempt(0, journey, None, wire)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -191,8 +199,8 @@ class Driver(Generic[Req, Resp]):
             while True:
                 match command:
                     case Send():
-                        result = await self._aattempt(
-                            command.attempt.index, journey, command.time_left
+                        result = await self._awithin(
+                            command.time_left, command.attempt.index, journey
                         )
                         command = self._told(flight, command.attempt, result)
                     case Deliver():
@@ -212,27 +220,39 @@ class Driver(Generic[Req, Resp]):
             flight.cancelled(self.clock())  # what is still under way proves nothing
             raise
 
-    async def _aattempt(
-        self, index: int, journey: Journey[Req], time_left: float | None
+    async def _awithin(
+        self, time_left: float | None, index: int, journey: Journey[Req]
     ) -> Resp | Broken:
-        phase, token = Phase.WAIT, None
+        """Make an attempt that is cut when its time is over, wherever it is then."""
         wire = Wire(journey.request.extensions.get("trace"))
+        if time_left is None:
+            return await self._aattempt(index, journey, None, wire)
+        with anyio.move_on_after(time_left + SLACK):  # a phase's own timeout tells more
+            return await self._aattempt(index, journey, time_left, wire)
+        return self._reports.cut(time_left, wire, was_sent=journey.is_begun)
+
+    async def _aattempt(
+        self, index: int, journey: Journey[Req], time_left: float | None, wire: Wire
+    ) -> Resp | Broken:
+        token = None
         try:
             if self._needs_tokens:
-                token = await self._tokens.aget(index, self._patience(index, time_left))
+                wire.phase = Phase.CONNECT
+                token = await self._tokens.aget(index, self._patience(index))
+                wire.phase = Phase.WAIT
             outgoing = self._retargeter.request_for(
                 index, journey, time_left, wire.asynchronous, token
             )
             response = await self._upstream.async_at(index).handle_async_request(outgoing)
             if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
-            phase, stream = Phase.BODY, response.stream
+            wire.phase, stream = Phase.BODY, response.stream
             try:
                 content = b"".join([chunk async for chunk in stream])
             finally:
                 await shielded(stream.aclose())
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._reports.broken(error, phase, wire, was_sent=journey.is_begun)
+            return self._reports.broken(error, wire, was_sent=journey.is_begun)
         response.stream = self._family.memory_stream(content)
         return response
 
@@ -313,10 +333,9 @@ class Driver(Generic[Req, Resp]):
         log(flight.take_events())
         return command
 
-    def _patience(self, index: int, time_left: float | None) -> float:
+    def _patience(self, index: int) -> float:
         """Give the seconds for which a task waits for a token."""
-        seconds = self.fleet.config.endpoints[index].timeout
-        return seconds if time_left is None else min(seconds, time_left)
+        return self.fleet.config.endpoints[index].timeout
 
     def _final_error(self, flight: Flight[Resp], error: Exception | None) -> Exception:
         ledger = flight.ledger()

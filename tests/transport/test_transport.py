@@ -215,7 +215,7 @@ def test_a_request_may_refuse_to_move(world: World) -> None:
 
 
 def test_a_deadline_that_is_over_raises_the_familys_timeout(world: World) -> None:
-    """Promise 9: nothing starts after the deadline."""
+    """Promise 9: a backup gets its share of the time, and nothing starts after the deadline."""
     clock = Clock()
     seen: list[str] = []
 
@@ -231,8 +231,8 @@ def test_a_deadline_that_is_over_raises_the_familys_timeout(world: World) -> Non
         pytest.raises(world.family.ReadTimeout),
     ):
         session.post("https://a.example" + CHAT, json={}, extensions=options)
-    assert seen == ["a.example"]
-    assert clock.now == 1002.0
+    assert seen == ["a.example", "b.example"]
+    assert clock.now == pytest.approx(1002.0)
 
 
 def test_an_attempt_never_waits_longer_than_its_caller(world: World) -> None:
@@ -250,13 +250,13 @@ def test_an_attempt_never_waits_longer_than_its_caller(world: World) -> None:
         session.post("https://a.example" + CHAT, json={})
         session.post("https://a.example" + CHAT, json={}, timeout=7)
         session.post("https://a.example" + CHAT, json={}, timeout=None)
-        session.post("https://a.example" + CHAT, json={}, extensions={"failover": {"deadline": 5}})
+        session.post("https://a.example" + CHAT, json={}, extensions={"failover": {"deadline": 6}})
         session.post("https://a.example" + CHAT, json={}, extensions={"failover": {"timeout": 90}})
     assert [(limits["connect"], limits["read"]) for limits in seen] == [
         (3, 20),
         (3, 7),
         (3, 20),
-        (3, 5),
+        (3, 4),
         (3, 90),
     ]
 
