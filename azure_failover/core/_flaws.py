@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, Literal, cast, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 import attrs
 
@@ -89,12 +89,16 @@ def seconds_flaw(field: str, value: object) -> Iterator[Flaw]:
         yield Flaw(field, "is not a positive number of seconds", "give one, such as 10.0")
 
 
-def amount_flaw(field: str, value: object, most: float, example: float) -> Iterator[Flaw]:
-    """Find what keeps a value from being a number from 0 up to ``most``."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (is_number and 0 <= cast("float", value) <= most):
-        bound = "0 or more" if most == sys.float_info.max else f"0 to {most:g}"
-        yield Flaw(field, f"is not a number from {bound}", f"give one, such as {example:g}")
+def spare_flaw(field: str, value: object) -> Iterator[Flaw]:
+    """Find what keeps a value from being seconds, or none."""
+    if not is_seconds(value) and (isinstance(value, bool) or value != 0):
+        yield Flaw(field, "is not a number of seconds, 0 or more", "give one, such as 10.0")
+
+
+def share_flaw(field: str, value: object) -> Iterator[Flaw]:
+    """Find what keeps a value from being a share of the whole."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        yield Flaw(field, "is not a share from 0 to 1", "give one, such as 0.2")
 
 
 def choice_flaw(field: str, choices: Iterable[str]) -> Flaw:

@@ -5,7 +5,6 @@ Says when to move on, when to come back and how long to go on; acts on none of i
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
@@ -13,12 +12,13 @@ import attrs
 
 from azure_failover.core._flaws import (
     Flaw,
-    amount_flaw,
     choice_flaws,
     choices_of,
     raise_flaws,
     remedy,
     seconds_flaw,
+    share_flaw,
+    spare_flaw,
 )
 
 PHASES: Final = ("connect", "read", "write", "pool")
@@ -116,8 +116,8 @@ def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
         flaws.append(Flaw("max_pause", "is shorter than pause", "make it the longer one"))
     return [
         *flaws,
-        *amount_flaw("reserve", values.get("reserve", 0), sys.float_info.max, 10),
-        *amount_flaw("retry_budget", values.get("retry_budget", 0), 1, 0.2),
+        *spare_flaw("reserve", values.get("reserve", 0)),
+        *share_flaw("retry_budget", values.get("retry_budget", 0)),
         *_attempt_timeout_flaw(values.get("attempt_timeout", AttemptTimeout())),
         *_buffer_limit_flaw(values.get("buffer_limit", 0)),
         *choice_flaws(values, CHOICES),

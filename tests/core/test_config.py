@@ -484,6 +484,24 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         "is a number, not a whole number",
         "such as 33554432",
     ),
+    "a reserve below 0": (
+        {**VALID, "policy": {"reserve": -1}},
+        "policy.reserve",
+        "is not a number of seconds, 0 or more",
+        "such as 10",
+    ),
+    "a retry budget above the traffic": (
+        {**VALID, "policy": {"retry_budget": 1.5}},
+        "policy.retry_budget",
+        "is not a share from 0 to 1",
+        "such as 0.2",
+    ),
+    "a retry budget that is text": (
+        {**VALID, "policy": {"retry_budget": "20 %"}},
+        "policy.retry_budget",
+        "is text, not a number",
+        "",
+    ),
     "a longest pause that is the shorter one": (
         {**VALID, "policy": {"pause": 10, "max_pause": 5}},
         "policy.max_pause",
@@ -693,6 +711,10 @@ def test_an_attempts_time_is_one_number_or_one_for_each_phase() -> None:
         ({"buffer_limit": 1.5}, "buffer_limit: is not a whole number; give a number of bytes"),
         ({"buffer_limit": True}, "buffer_limit: is not a whole number; give a number of bytes"),
         ({"buffer_limit": -1}, "buffer_limit: is below 0; give a number of bytes"),
+        ({"reserve": float("inf")}, "reserve: is not a number of seconds, 0 or more; give one"),
+        ({"reserve": True}, "reserve: is not a number of seconds, 0 or more; give one"),
+        ({"retry_budget": float("nan")}, "retry_budget: is not a share from 0 to 1; give one"),
+        ({"retry_budget": -0.1}, "retry_budget: is not a share from 0 to 1; give one"),
     ],
 )
 def test_a_policy_objects_limits_are_checked_as_well(change: dict[str, Any], what: str) -> None:
