@@ -14,7 +14,6 @@ from typing import Generic, TypeGuard, assert_never, cast
 
 import anyio
 
-from azure_failover.core.allowance import SLACK
 from azure_failover.core.config import Config
 from azure_failover.core.course import Course, Reach, plot, state_in
 from azure_failover.core.explanation import Explanation, Stop
@@ -227,9 +226,10 @@ class Driver(Generic[Req, Resp]):
         wire = Wire(journey.request.extensions.get("trace"))
         if time_left is None:
             return await self._aattempt(index, journey, None, wire)
-        with anyio.move_on_after(time_left + SLACK):  # a phase's own timeout tells more
+        with anyio.move_on_after(time_left):
             return await self._aattempt(index, journey, time_left, wire)
-        return self._reports.cut(time_left, wire, was_sent=journey.is_begun)
+        is_pooled = self._upstream.has_own_pools
+        return self._reports.cut(time_left, wire, is_pooled=is_pooled, was_sent=journey.is_begun)
 
     async def _aattempt(
         self, index: int, journey: Journey[Req], time_left: float | None, wire: Wire

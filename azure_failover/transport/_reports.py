@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Generic
 
 import anyio
@@ -44,6 +45,10 @@ class Reports(Generic[Req, Resp]):
         self._family: Final = family
         self._in_memory: Final = family.memory_stream_type
         self._wall: Final = runtime.wall
+        self._timeouts: Final[dict[Fault, Callable[[str], Exception]]] = {
+            **{fault: kind for kind, fault, _ in family.faults},
+            Fault.READ_TIMEOUT: family.timeout_error,
+        }
 
     def of(self, attempt: Attempt, result: Resp | Broken) -> Report[Resp]:
         """Give the report on an attempt."""
@@ -93,12 +98,19 @@ class Reports(Generic[Req, Resp]):
         forget_frames(error)
         return Broken(error, fault, phase, was_sent)
 
-    def cut(self, seconds: float, wire: Wire, *, was_sent: bool) -> Broken:
-        """Report a task's attempt that was cut because it took longer than it may."""
-        error = self._family.timeout_error(f"cut after the {seconds:.2f} s that the deadline left")
-        if wire.phase is Phase.CONNECT or (wire.connected and not wire.sent):
-            return Broken(error, Fault.CONNECT_TIMEOUT, Phase.CONNECT, was_sent)
-        return Broken(error, Fault.READ_TIMEOUT, wire.phase, was_sent)
+    def cut(self, seconds: float, wire: Wire, *, is_pooled: bool, was_sent: bool) -> Broken:
+        """Report a task's attempt that was cut because it took longer than it may.
+
+        It is told as the family would tell it, had the phase that it was in taken too long: one
+        of our own pools does first of all, without a word, wait for a free connection.
+        """
+        fault, phase = Fault.READ_TIMEOUT, wire.phase
+        if phase is Phase.CONNECT or (wire.connected and not wire.sent):
+            fault, phase = Fault.CONNECT_TIMEOUT, Phase.CONNECT
+        elif is_pooled and not wire.sent:
+            fault, phase = Fault.POOL_TIMEOUT, Phase.CONNECT
+        error = self._timeouts[fault](f"cut after the {seconds:.2f} s that the deadline left it")
+        return Broken(error, fault, phase, was_sent)
 
     def _in_family(self, text: object, cause: BaseException | None) -> Exception:
         error = self._family.connection_error(str(text))

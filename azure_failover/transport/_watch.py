@@ -49,7 +49,7 @@ class Wire:
                 await result
 
     def _note(self, name: str) -> None:
-        if name.startswith("connection.connect_"):
+        if ".connect_" in name:
             self.connected = True
         elif name.endswith("send_request_headers.started"):
             self.sent = True
