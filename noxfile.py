@@ -103,6 +103,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Health rules in virtual time; ``-- --quick`` as a smoke test, ``--write`` docs and plots."""
+    install(session, "bench")
+    session.run("python", "benchmarks/simulate.py", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """The demo: a region dies under load, requests move on, and come back."""
     install(session)

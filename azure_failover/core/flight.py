@@ -1,10 +1,15 @@
 """One request's journey: which endpoint, what next, when to stop, and the ledger of it all.
 
 A machine in the manner of h11. A driver tells it what happened (:class:`Answered`,
-:class:`Failed`, :class:`Woke`, or that it was cancelled) and is told what to do (:class:`Send`,
-:class:`Discard`, :class:`Wait`, :class:`Deliver`, :class:`GiveUp`). It never sends, sleeps or
-awaits, and knows responses and errors only as things to hand back, so that one journey serves
-threads and tasks and both HTTP families.
+:class:`Failed`, :class:`Overdue`, :class:`Woke`, or that it was cancelled) and is told what to do
+(:class:`Send`, :class:`Await`, :class:`Discard`, :class:`Wait`, :class:`Deliver`,
+:class:`GiveUp`). It never sends, sleeps or awaits, and knows responses and errors only as things
+to hand back, so that one journey serves threads and tasks and both HTTP families.
+
+Usually one attempt follows the other. Several are under way at once when one is hedged: a probe
+that is not answered soon, an attempt at an endpoint that has fallen silent, or, if the policy says
+so, any that takes longer than usual. The first good answer wins; as long as another attempt is
+under way, trouble with one is no reason to go further.
 """
 
 from __future__ import annotations
@@ -16,22 +21,27 @@ from azure_failover.core.allowance import NO_DEADLINE, Deadline
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import Event
 from azure_failover.core.fleet import Fleet, Skip
-from azure_failover.core.health import NO_TICKET, Ticket
+from azure_failover.core.hedging import UnderWay
 from azure_failover.core.ledger import Entry, Ledger, Phase, in_words
+from azure_failover.core.pace import ANY_KIND, Kind
 from azure_failover.core.steps import (
     Answered,
     Attempt,
+    Await,
     Command,
     Deliver,
     Discard,
     Failed,
     GiveUp,
+    Overdue,
     R,
     Report,
     Send,
     Wait,
     Woke,
 )
+from azure_failover.core.strategy import Order
+from azure_failover.core.ticket import NO_TICKET, Ticket
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
@@ -47,12 +57,14 @@ from azure_failover.core.verdict import (
 __all__ = [
     "Answered",
     "Attempt",
+    "Await",
     "Command",
     "Deliver",
     "Discard",
     "Failed",
     "Flight",
     "GiveUp",
+    "Overdue",
     "Report",
     "Send",
     "Wait",
@@ -72,6 +84,7 @@ class Flight(Generic[R]):
         now: float,
         *,
         course: Course = ANYWHERE,
+        kind: Kind = ANY_KIND,
         deadline: float | None = None,
         is_replayable: bool = True,
     ) -> None:
@@ -81,22 +94,26 @@ class Flight(Generic[R]):
             fleet: The endpoints.
             now: The time, in seconds on the clock that all later times are on.
             course: Where the request may go.
+            kind: What kind of request it is: each has its own usual time to first byte.
             deadline: Seconds from now after which nothing more is tried; None for no limit.
             is_replayable: False if the body can be sent only once.
         """
         self._fleet = fleet
         self._started = now
         self._course = course
+        self._kind = kind
         self._is_replayable = is_replayable
         self._deadline = Deadline.after(deadline, now)
         self.attempts = 0
         """How many attempts were made so far."""
         self.is_barred = False
         """Whether the request may go to none of the endpoints."""
+        self._order: Order | None = None
         self._tried = 0
         self._skipped = 0
         self._records: list[Attempt] = []
         self._next: Attempt | None = None
+        self._under_way = UnderWay(fleet, may_hedge=is_replayable and course.reach is Reach.FLEET)
         self._wait = 0.0
         self._waited = False
         self._used_second_chance = False
@@ -104,6 +121,8 @@ class Flight(Generic[R]):
         self._is_last_resort = False
         self._kept: tuple[R, Attempt] | None = None
         """The last complete answer that was not good enough to be delivered at once."""
+        self._is_kept_final = False
+        """Whether it would have been delivered, had no other attempt been under way."""
         self._served_by: Attempt | None = None
         self._events: tuple[Event, ...] = ()
         if course.closed and course.reach is Reach.FLEET:
@@ -126,6 +145,7 @@ class Flight(Generic[R]):
         attempt = Attempt(0, ticket, self._started)
         self._tried = self.attempts = 1
         self._records.append(attempt)
+        self._under_way.attempts.append(attempt)
         return attempt
 
     def proceed(self, now: float) -> Command[R]:
@@ -134,12 +154,14 @@ class Flight(Generic[R]):
             wait, self._wait = self._wait, 0.0
             return Wait(wait)
         attempt, self._next = self._next, None
-        assert attempt is not None
+        if attempt is None:
+            return self._go_on(now, None)
         if self._deadline.is_late(now):
             self._forgo(attempt, now)
             return GiveUp(None)
         attempt.started = now
-        return Send(attempt, self._allowance(now))
+        self._under_way.add(attempt, now)
+        return Send(attempt, self._allowance(now), self._under_way.patience(now))
 
     def tell(self, report: Report[R], now: float) -> Command[R]:
         """Take in what happened, and give the next command."""
@@ -150,15 +172,21 @@ class Flight(Generic[R]):
                 return self._failed(report, now)
             case Woke():
                 return self.proceed(now)
+            case Overdue():
+                return self._overdue(now)
             case _:
                 assert_never(report)
 
     def _answered(self, report: Answered[R], now: float) -> Command[R]:
         attempt = report.attempt
+        self._under_way.attempts.remove(attempt)
         attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
         verdict = judge_answer(
             report.status, hides_throttle=report.hides_throttle, error=report.body
         )
+        is_usual = verdict is ALIVE and report.status < 400  # noqa: PLR2004
+        elapsed = now - attempt.started if is_usual else None
+        self._fleet.heard(attempt.index, attempt.ticket, now, elapsed)
         is_open = False
         if report.status >= 400 or report.hides_throttle:  # noqa: PLR2004
             code, _ = error_facts(report.body)
@@ -168,10 +196,12 @@ class Flight(Generic[R]):
             if report.hides_throttle:
                 attempt.error = "throttled in the stream"
             self._note(attempt, verdict, now, report.retry_after)
-        elif report.is_complete:
-            self._note(attempt, verdict, now)
         else:
-            is_open = True
+            is_open = not report.is_complete
+            if report.is_complete:
+                self._note(attempt, verdict, now)
+        if verdict.move is not Move.STAY and (self._under_way.attempts or self._is_kept_final):
+            return self._set_aside(report, now, is_final=self._is_final(verdict.move))
         move = verdict.move if self._is_replayable else Move.STAY
         if move is not Move.STAY:
             move = self._resolve(move)
@@ -182,21 +212,35 @@ class Flight(Generic[R]):
             if self._find_next(now):
                 return self._set_aside(report, now)
             self._is_exhausted = self._has_tried_all()
-        return self._delivered(report.response, attempt, is_open=is_open)
+        return self._delivered(report.response, attempt, now, is_open=is_open)
 
-    def _set_aside(self, report: Answered[R], now: float) -> Command[R]:
+    def _set_aside(self, report: Answered[R], now: float, *, is_final: bool = False) -> Command[R]:
         """Keep a complete answer in case that nothing better comes; an open one is discarded."""
         if not report.is_complete:
             return Discard(report.response)
-        self._kept = report.response, report.attempt
+        if is_final or not self._is_kept_final:
+            self._kept, self._is_kept_final = (report.response, report.attempt), is_final
         return self.proceed(now)
 
-    def _delivered(self, response: R, attempt: Attempt, *, is_open: bool) -> Deliver[R]:
+    def _delivered(self, response: R, attempt: Attempt, now: float, *, is_open: bool) -> Deliver[R]:
         self._served_by = attempt
+        for loser in self._under_way.attempts:
+            self._outrun(loser, now)
+        self._under_way.attempts = []
         return Deliver(response, attempt, is_open)
+
+    def _outrun(self, loser: Attempt, now: float) -> None:
+        """Note an attempt that is cut because another was answered before it.
+
+        That proves nothing, unless this was a probe: it had its time, and lost.
+        """
+        loser.outcome, loser.error, loser.ended = "cancelled", "another was answered first", now
+        fault = Fault.SILENT if loser.ticket.is_probe else Fault.OUTRUN
+        self._note(loser, judge_fault(fault), now)
 
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
+        self._under_way.attempts.remove(attempt)
         if fault in TIMEOUTS and self._deadline.is_over(now):
             fault = Fault.DEADLINE
         if fault is Fault.STALE and self._used_second_chance:
@@ -205,6 +249,8 @@ class Flight(Generic[R]):
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
         attempt.error = self._fleet.config.redact(in_words(report.error))
         self._note(attempt, verdict, now)
+        if self._under_way.attempts or self._is_kept_final:
+            return self._go_on(now, report.error)
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
         if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
@@ -216,11 +262,28 @@ class Flight(Generic[R]):
         self._is_exhausted = self._has_tried_all()
         if self._is_exhausted and self._kept is not None:
             response, answered = self._kept
-            return self._delivered(response, answered, is_open=False)
+            return self._delivered(response, answered, now, is_open=False)
         return GiveUp(report.error)
+
+    def _go_on(self, now: float, error: Exception | None) -> Command[R]:
+        """Wait for the attempts that are under way; without any, give back what was kept."""
+        if self._under_way.attempts:
+            return Await(self._under_way.patience(now))
+        if self._kept is not None:
+            response, answered = self._kept
+            return self._delivered(response, answered, now, is_open=False)
+        return GiveUp(error)
+
+    def _overdue(self, now: float) -> Command[R]:
+        """Start another attempt beside those that are under way, if one of them waits too long."""
+        self._events = (*self._events, *self._under_way.listen(now))
+        if self._under_way.is_hedge_due(now) and self._find_next(now):
+            return self.proceed(now)
+        return Await(self._under_way.patience(now))
 
     def cancelled(self, now: float) -> None:
         """Take in that the caller cut the journey off: what is under way proves nothing."""
+        self._under_way.attempts = []
         for attempt in self._records:
             if attempt.outcome == "pending":
                 attempt.outcome, attempt.ended = "cancelled", now
@@ -245,7 +308,7 @@ class Flight(Generic[R]):
         attempt.error = self._fleet.config.redact(in_words(error))
         attempt.phase = Phase.BODY
         if attempt.is_settled:
-            attempt.ticket = self._fleet.again(attempt.index, now)
+            attempt.ticket = self._fleet.proxy_ticket(attempt.index, now)
         self._note(attempt, judge_fault(fault), now)
 
     def take_events(self) -> tuple[Event, ...]:
@@ -295,6 +358,17 @@ class Flight(Generic[R]):
             case _:
                 assert_never(move)
 
+    def _is_final(self, move: Move) -> bool:
+        """Tell whether an answer would be the caller's if no other attempt were under way."""
+        policy = self._fleet.config.policy
+        match move:
+            case Move.BY_MISCONFIGURED_POLICY:
+                return policy.on_misconfigured != "failover"
+            case Move.BY_THROTTLE_POLICY:
+                return policy.on_throttle != "failover"
+            case _:
+                return False
+
     def _may_wait(self, attempt: Attempt, hint: float | None, now: float) -> bool:
         """Tell whether a throttled request may wait for its endpoint, and take the wait."""
         if hint is None or self._waited or hint > RETRY_AFTER_CAP:
@@ -342,9 +416,13 @@ class Flight(Generic[R]):
         """Reserve the next endpoint, if there is one and time is left."""
         if self._deadline.is_late(now):
             return False
-        choice = self._fleet.choose(self._tried, now, self._course)
+        if self._order is None:
+            self._order = self._fleet.order(now, self._course)
+        choice = self._fleet.choose(self._tried, now, self._course, self._order, self._kind)
         if choice is None:
             return False
+        if choice.events:
+            self._events = (*self._events, *choice.events)
         self._is_last_resort = False
         if choice.skipped:
             self._record_skips(choice.skipped, now)
@@ -367,7 +445,8 @@ class Flight(Generic[R]):
                 self._records.append(record)
 
     def _again(self, attempt: Attempt, now: float) -> None:
-        self._reserve(attempt.index, self._fleet.again(attempt.index, now), now)
+        ticket = self._fleet.again(attempt.index, now, self._kind)
+        self._reserve(attempt.index, ticket, now)
 
     def _reserve(self, index: int, ticket: Ticket, now: float) -> None:
         self.attempts += 1

@@ -36,7 +36,8 @@ class Entry:
         endpoint: The endpoint's name.
         index: Its place in the configuration; 0 is the primary.
         outcome: ``answered`` (an HTTP status came, whatever it says), ``failed``, ``skipped``,
-            ``cancelled`` (by the caller) or ``pending`` (not yet known).
+            ``cancelled`` (by the caller, or because an attempt beside it was answered first) or
+            ``pending`` (not yet known).
         phase: How far the attempt came; None for a skip.
         status: The HTTP status, if one came.
         error: What went wrong, or for a skip why; None for a usable answer.
@@ -63,7 +64,7 @@ class Entry:
                 where = f" ({self.phase.value})" if self.phase else ""
                 what = f"{self.error}{where}"
             case "cancelled" | "pending":
-                what = self.outcome
+                what = self.outcome + (f" ({self.error})" if self.error else "")
             case _:
                 assert_never(self.outcome)
         return f"{self.endpoint}: {what}" + (

@@ -39,6 +39,10 @@ class Fault(Enum):
     """Cut by our own deadline."""
     CANCELLED = "cancelled"
     """Cut by the caller."""
+    OUTRUN = "outrun"
+    """Cut because an attempt beside it was answered first."""
+    SILENT = "silent"
+    """Left because the endpoint was not heard for far longer than usual."""
 
 
 TIMEOUTS: Final = frozenset(
@@ -99,6 +103,8 @@ FAULTS: Mapping[Fault, Verdict] = {
     Fault.LOCAL: _NEUTRAL,
     Fault.DEADLINE: _NEUTRAL,
     Fault.CANCELLED: _NEUTRAL,
+    Fault.OUTRUN: _NEUTRAL,
+    Fault.SILENT: _FAILED_OVER,
 }
 
 STATUSES: Mapping[int, Verdict] = {

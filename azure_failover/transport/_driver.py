@@ -13,25 +13,29 @@ from functools import partial
 from typing import Generic, TypeGuard, assert_never, cast
 
 import anyio
+from anyio.abc import TaskGroup
 
 from azure_failover.core.config import Config
 from azure_failover.core.course import Course, Reach, plot, state_in
+from azure_failover.core.events import EndpointFailed, Event
 from azure_failover.core.explanation import Explanation, Stop
 from azure_failover.core.fleet import Fleet, Status
 from azure_failover.core.flight import (
     Attempt,
+    Await,
     Command,
     Deliver,
     Discard,
     Flight,
     GiveUp,
+    Overdue,
     Send,
     Wait,
     Woke,
 )
-from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Ledger, Phase, one_answer
-from azure_failover.core.verdict import Effect
+from azure_failover.core.ticket import Ticket
+from azure_failover.core.verdict import Effect, Fault
 from azure_failover.transport._cutoff import Cutoff
 from azure_failover.transport._delivery import Delivery
 from azure_failover.transport._family import Family, Req, Resp
@@ -45,6 +49,7 @@ from azure_failover.transport._options import (
     OPTIONS_AROUND,
     options_of,
 )
+from azure_failover.transport._race import Alarm, Arrival, AsyncRace, Crew, Race
 from azure_failover.transport._replay import Buffer
 from azure_failover.transport._reports import Broken, Reports
 from azure_failover.transport._retarget import Retargeter
@@ -73,7 +78,9 @@ class Driver(Generic[Req, Resp]):
         self._runtime = runtime
         self.clock = runtime.clock
         self._deadline = config.policy.deadline
+        self._is_plain = self._deadline is None and config.policy.hedge_after is None
         self._primary = config.primary.name
+        self._indices = {endpoint.name: index for index, endpoint in enumerate(config.endpoints)}
         self._retargeter = Retargeter(config, family)
         self._buffer = Buffer(family, config.policy.buffer_limit)
         self._tokens = Tokens(config)
@@ -81,6 +88,8 @@ class Driver(Generic[Req, Resp]):
         self._foreign = Foreign(config, family, strict=strict)
         self._reports = Reports(family, runtime)
         self._delivery = Delivery(self.fleet, family, self._reports, self._foreign, self.clock)
+        self._crew = Crew()
+        self._alarm = Alarm(len(config.endpoints))
         self._has_warned_of_retries = False
 
     def status(self) -> Status:
@@ -119,6 +128,8 @@ class Driver(Generic[Req, Resp]):
         try:
             while True:
                 match command:
+                    case Await() | Send(patience=float()):
+                        command = self._race(journey, flight, command)
                     case Send():
                         result = self._attempt(command.attempt.index, journey, command.time_left)
                         command = self._told(flight, command.attempt, result)
@@ -138,6 +149,32 @@ class Driver(Generic[Req, Resp]):
         except BaseException:
             flight.cancelled(self.clock())  # what is still under way proves nothing
             raise
+
+    def _race(
+        self, journey: Journey[Req], flight: Flight[Resp], command: Command[Resp]
+    ) -> Command[Resp]:
+        """Run attempts side by side until the flight needs none of them; give what comes next."""
+        race = Race[Resp](self._crew)
+        try:
+            while True:
+                match command:
+                    case Send():
+                        index, time_left = command.attempt.index, command.time_left
+                        run = partial(self._attempt, index, journey, time_left)
+                        race.start(command.attempt, run)
+                    case Await():
+                        pass
+                    case Discard():
+                        with suppress(Exception):
+                            command.response.close()
+                        command = flight.proceed(self.clock())
+                        continue
+                    case _:
+                        return command
+                arrival = self._runtime.wait(race.arrivals, command.patience)
+                command = self._heard_of(flight, arrival)
+        finally:
+            race.end()
 
     def _attempt(self, index: int, journey: Journey[Req], time_left: float | None) -> Resp | Broken:
         wire, token = Wire(journey.request.extensions.get("trace")), None
@@ -179,8 +216,10 @@ class Driver(Generic[Req, Resp]):
             flight = self._flight(journey)
             return await self._afly(journey, flight, flight.begin(journey.started))
         try:
-            wire = Wire(request.extensions.get("trace"))
-            result = await self._aattempt(0, journey, None, wire)
+            if ticket.is_crowded:
+                result = await self._awatched(Attempt(0, ticket, journey.started), journey, None)
+            else:
+                result = await self._aattempt(0, journey)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -197,10 +236,10 @@ class Driver(Generic[Req, Resp]):
         try:
             while True:
                 match command:
+                    case Await() | Send(patience=float()):
+                        command = await self._arace(journey, flight, command)
                     case Send():
-                        result = await self._awithin(
-                            command.time_left, command.attempt.index, journey
-                        )
+                        result = await self._awatched(command.attempt, journey, command.time_left)
                         command = self._told(flight, command.attempt, result)
                     case Deliver():
                         return self._delivery.deliver(journey, flight, command)
@@ -219,22 +258,80 @@ class Driver(Generic[Req, Resp]):
             flight.cancelled(self.clock())  # what is still under way proves nothing
             raise
 
+    async def _arace(
+        self, journey: Journey[Req], flight: Flight[Resp], command: Command[Resp]
+    ) -> Command[Resp]:
+        """Run attempts side by side until the flight needs none of them; give what comes next."""
+        race, raised = AsyncRace[Resp](), None
+        try:
+            async with anyio.create_task_group() as tasks:
+                try:
+                    command = await self._arun(journey, flight, command, race, tasks)
+                except Exception as error:  # noqa: BLE001  (raised bare below, not in a group)
+                    raised = error
+                tasks.cancel_scope.cancel()
+        finally:
+            await race.end()
+        if raised is not None:
+            raise raised
+        return command
+
+    async def _arun(
+        self,
+        journey: Journey[Req],
+        flight: Flight[Resp],
+        command: Command[Resp],
+        race: AsyncRace[Resp],
+        tasks: TaskGroup,
+    ) -> Command[Resp]:
+        while True:
+            match command:
+                case Send():
+                    attempt, time_left = command.attempt, command.time_left
+                    run = partial(self._awatched, attempt, journey, time_left)
+                    tasks.start_soon(race.run, attempt, run)
+                case Await():
+                    pass
+                case Discard():
+                    with suppress(Exception):
+                        await command.response.aclose()
+                    command = flight.proceed(self.clock())
+                    continue
+                case _:
+                    return command
+            arrival = await self._runtime.async_wait(race.arrival, command.patience)
+            command = self._heard_of(flight, arrival)
+
+    async def _awatched(
+        self, attempt: Attempt, journey: Journey[Req], time_left: float | None
+    ) -> Resp | Broken:
+        """Make an attempt; if many wait at its endpoint, it is cut when that falls silent."""
+        if not attempt.ticket.is_crowded:
+            return await self._awithin(time_left, attempt.index, journey)
+        with self._alarm.at(attempt.index):
+            return await self._awithin(time_left, attempt.index, journey)
+        return self._silenced(journey)
+
     async def _awithin(
         self, time_left: float | None, index: int, journey: Journey[Req]
     ) -> Resp | Broken:
         """Make an attempt that is cut when its time is over, wherever it is then."""
-        wire = Wire(journey.request.extensions.get("trace"))
         if time_left is None:
-            return await self._aattempt(index, journey, None, wire)
+            return await self._aattempt(index, journey)
+        wire = Wire(journey.request.extensions.get("trace"))
         with anyio.move_on_after(time_left):
             return await self._aattempt(index, journey, time_left, wire)
         is_pooled = self._upstream.has_own_pools
         return self._reports.cut(time_left, wire, is_pooled=is_pooled, was_sent=journey.is_begun)
 
     async def _aattempt(
-        self, index: int, journey: Journey[Req], time_left: float | None, wire: Wire
+        self,
+        index: int,
+        journey: Journey[Req],
+        time_left: float | None = None,
+        wire: Wire | None = None,
     ) -> Resp | Broken:
-        token = None
+        wire, token = wire or Wire(journey.request.extensions.get("trace")), None
         try:
             if self._needs_tokens:
                 wire.phase = Phase.CONNECT
@@ -258,6 +355,28 @@ class Driver(Generic[Req, Resp]):
 
     # What both have in common.
 
+    def _heard_of(self, flight: Flight[Resp], arrival: Arrival[Resp] | None) -> Command[Resp]:
+        """Tell a flight of the attempt that ended, or that none did in time."""
+        if arrival is None:
+            command = flight.tell(Overdue(), self.clock())
+            self._publish(flight.take_events())
+            return command
+        if isinstance(arrival.result, Exception):
+            raise arrival.result
+        return self._told(flight, arrival.attempt, arrival.result)
+
+    def _silenced(self, journey: Journey[Req]) -> Broken:
+        error = self._family.timeout_error("cut: the endpoint has fallen silent")
+        return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)
+
+    def _publish(self, events: tuple[Event, ...]) -> None:
+        """Tell what happened to endpoints: in the log, and to those who wait in vain."""
+        if events:
+            log(events)
+        for event in events:
+            if isinstance(event, EndpointFailed) and event.by_silence:
+                self._alarm.ring(self._indices[event.endpoint])
+
     def _journey(self, request: Req) -> Journey[Req] | None:
         """Take a request apart; None if it is for none of the endpoints."""
         itinerary = self._retargeter.itinerary(request.method, request.url)
@@ -276,12 +395,12 @@ class Driver(Generic[Req, Resp]):
         if (
             not journey.itinerary.is_free
             or journey.options is not DEFAULT_OPTIONS
-            or self._deadline is not None
+            or not self._is_plain
             or journey.once is not None
             or self.fleet.has_moved_state
         ):
             return None
-        return self.fleet.first(journey.started)
+        return self.fleet.first(journey.started, journey.kind)
 
     def _landed(self, result: Resp | Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
         """Note and label the primary's answer if there is nothing to decide.
@@ -296,7 +415,7 @@ class Driver(Generic[Req, Resp]):
         ):
             return False
         ended = self.clock()
-        event = self.fleet.landed(ticket, ended)
+        event = self.fleet.landed(ticket, ended, ended - started)
         if event is not None:
             log((event,))
         name = self._primary
@@ -311,6 +430,7 @@ class Driver(Generic[Req, Resp]):
             self.fleet,
             journey.started,
             course=self._course(journey),
+            kind=journey.kind,
             deadline=self._deadline if options.deadline is None else options.deadline,
             is_replayable=journey.once is None,
         )
@@ -330,7 +450,7 @@ class Driver(Generic[Req, Resp]):
     def _told(self, flight: Flight[Resp], attempt: Attempt, result: Resp | Broken) -> Command[Resp]:
         """Tell a flight what became of an attempt, and give its next command."""
         command = flight.tell(self._reports.of(attempt, result), self.clock())
-        log(flight.take_events())
+        self._publish(flight.take_events())
         return command
 
     def _patience(self, index: int) -> float:

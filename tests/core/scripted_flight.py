@@ -13,6 +13,7 @@ from azure_failover.core.fleet import Choice, Fleet
 from azure_failover.core.flight import (
     Answered,
     Attempt,
+    Await,
     Command,
     Deliver,
     Discard,
@@ -24,8 +25,10 @@ from azure_failover.core.flight import (
     Wait,
     Woke,
 )
-from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Ledger, Phase
+from azure_failover.core.pace import ANY_KIND, Kind
+from azure_failover.core.strategy import Order
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect, Fault
 
 
@@ -74,14 +77,26 @@ class WatchedFleet(Fleet):
         self.returned: list[Ticket] = []
         self.effects: list[tuple[int, Effect]] = []
 
-    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
-        choice = super().choose(tried, now, course)
+    def choose(
+        self,
+        tried: int,
+        now: float,
+        course: Course = ANYWHERE,
+        order: Order | None = None,
+        kind: Kind = ANY_KIND,
+    ) -> Choice | None:
+        choice = super().choose(tried, now, course, order, kind)
         if choice is not None:
             self.given.append(choice.ticket)
         return choice
 
-    def again(self, index: int, now: float) -> Ticket:
-        ticket = super().again(index, now)
+    def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
+        ticket = super().again(index, now, kind)
+        self.given.append(ticket)
+        return ticket
+
+    def proxy_ticket(self, index: int, now: float) -> Ticket:
+        ticket = super().proxy_ticket(index, now)
         self.given.append(ticket)
         return ticket
 
@@ -186,6 +201,8 @@ def fly(  # noqa: PLR0913  (all that may differ between journeys)
                 trip.waits.append(command.seconds)
                 clock.now += command.seconds + oversleep
                 command = flight.tell(Woke(), clock.now)
+            case Await():
+                raise AssertionError("nothing is under way")
             case Deliver():
                 trip.delivered = command
                 return trip

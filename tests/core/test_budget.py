@@ -180,3 +180,18 @@ def test_a_storm_is_told_as_news_once() -> None:
     refused = [event for event in events if isinstance(event, RetryRefused)]
     assert len(refused) > 1
     assert [event.is_news for event in refused] == [True] + [False] * (len(refused) - 1)
+
+
+def test_what_requests_earned_outlasts_a_reset() -> None:
+    """A reset forgets what was learned of endpoints, not how many requests there were."""
+    fleet = WatchedFleet(2)
+
+    def hedges(requests: int) -> int:
+        for _ in range(requests):
+            assert fleet.first(0.0) is not None
+        return sum(fleet.take_hedge(0.0) for _ in range(10))
+
+    assert hedges(100) == 3
+    fleet.reset()
+    assert hedges(20) == 1
+    assert hedges(40) == 2

@@ -39,13 +39,13 @@ def test_a_failed_primary_is_skipped_by_later_requests_and_won_back_by_one_probe
     first = fly(fleet, scripted(BAD, GOOD), clock)
     assert first.sent == [0, 1]
     assert fly(fleet, scripted(GOOD, GOOD), clock).sent == [1]
-    clock.now = 1.0
+    clock.now = 6.0
     assert fly(fleet, scripted(BAD, GOOD), clock).sent == [0, 1]
-    clock.now = 2.0
+    clock.now = 7.9
     assert fly(fleet, scripted(GOOD, GOOD), clock).sent == [1]
-    clock.now = 3.0
+    clock.now = 8.0
     assert fly(fleet, scripted(GOOD, GOOD), clock).sent == [0]
-    assert fleet.status(3.0).failed_endpoints == ()
+    assert fleet.status(8.0).failed_endpoints == ()
 
 
 def test_every_failed_endpoint_is_still_tried_in_order() -> None:
@@ -345,12 +345,12 @@ def test_a_probe_whose_stream_breaks_lengthens_the_pause() -> None:
     """A probe is a success only if content came."""
     fleet, clock = WatchedFleet(2), Clock()
     fly(fleet, scripted(BAD, GOOD), clock)
-    clock.now = 1.0
+    clock.now = 6.0
     trip = fly(fleet, scripted(Answer(is_complete=False), GOOD), clock)
     assert trip.delivered is not None
     assert trip.delivered_index == 0
-    trip.flight.body_broke(trip.delivered.attempt, Fault.BROKEN, TroubleError("cut off"), 1.0)
-    status = fleet.status(1.0).endpoints[0]
+    trip.flight.body_broke(trip.delivered.attempt, Fault.BROKEN, TroubleError("cut off"), 6.0)
+    status = fleet.status(6.0).endpoints[0]
     assert (status.state, status.retry_in) == ("failed", 2.0)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from scripted_flight import Answer, Clock, Outcome, Trip, Trouble, WatchedFleet, fly
 
 from azure_failover.core.course import Course, Reach
-from azure_failover.core.health import Ticket
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect, Fault
 
 NOW = 1000.0
@@ -20,6 +20,7 @@ MOVING_FAULTS = {
     Fault.READ_TIMEOUT,
     Fault.BROKEN,
     Fault.CREDENTIAL,
+    Fault.SILENT,
 }
 MISSING = b'{"error": {"code": "DeploymentNotFound", "message": "m"}}'
 

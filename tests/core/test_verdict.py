@@ -29,6 +29,8 @@ OUTCOMES: dict[Fault, tuple[Move, Effect]] = {
     Fault.CANCELLED: (Move.STAY, Effect.NEUTRAL),
     Fault.DEADLINE: (Move.STAY, Effect.NEUTRAL),
     Fault.CREDENTIAL: (Move.NEXT, Effect.FAILURE),
+    Fault.OUTRUN: (Move.STAY, Effect.NEUTRAL),
+    Fault.SILENT: (Move.NEXT, Effect.FAILURE),
     Fault.STALE: (Move.SAME_ONCE, Effect.NEUTRAL),
     Fault.BROKEN: (Move.NEXT, Effect.FAILURE),
     Fault.WRITE_TIMEOUT: (Move.NEXT, Effect.FAILURE),

@@ -147,6 +147,15 @@ def with_options(client: Client) -> str | None:
         return client.chat("Hello").text
 
 
+def spread() -> tuple[Config, list[tuple[int, float]]]:
+    url = "https://eastus.openai.azure.com"
+    provisioned = Endpoint(endpoint=url, api_key="…", deployment_name="ptu", tier=0, weight=3)
+    standard = Endpoint(endpoint=url, api_key="…", deployment_name="paygo", tier=1, weight=0.5)
+    config = Config((provisioned, standard), Policy(strategy="latency", failback_ramp=60))
+    endpoints = FailoverTransport(config).status().endpoints
+    return config, [(status.tier, status.share) for status in endpoints]
+
+
 def built() -> Config:
     primary = Endpoint(
         endpoint="https://eastus.openai.azure.com", api_key="…", deployment_name="gpt"
