@@ -35,10 +35,10 @@ SILENCE_SHARE: Final = 2.0
 SILENCE_LEAST: Final = 1.0
 """… but not before so many seconds."""
 _QUANTILE: Final = 0.95
-_PER_E: Final = 6.0
-"""Cells of the histogram for each factor of e: a cell is 18 % wide."""
+_PER_E: Final = 12.0
+"""Cells of the histogram for each factor of e: a cell is 9 % wide."""
 _SHORTEST: Final = 1e-4
-_CELLS: Final = 100
+_CELLS: Final = 200
 _MEMORY: Final = 1024
 """After so many answers, all that came before count half."""
 _REVIEW: Final = 64
