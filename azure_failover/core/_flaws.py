@@ -107,6 +107,18 @@ def seconds_flaw(field: str, value: object) -> Iterator[Flaw]:
         yield Flaw(field, "is not a positive number of seconds", "give one, such as 10.0")
 
 
+def spare_flaw(field: str, value: object) -> Iterator[Flaw]:
+    """Find what keeps a value from being seconds, or none."""
+    if not is_seconds(value) and (isinstance(value, bool) or value != 0):
+        yield Flaw(field, "is not a number of seconds, 0 or more", "give one, such as 10.0")
+
+
+def share_flaw(field: str, value: object) -> Iterator[Flaw]:
+    """Find what keeps a value from being a share of the whole."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        yield Flaw(field, "is not a share from 0 to 1", "give one, such as 0.2")
+
+
 def choice_flaw(field: str, choices: Iterable[str]) -> Flaw:
     """Say that a field is none of its choices."""
     listed = ", ".join(f'"{choice}"' for choice in choices)

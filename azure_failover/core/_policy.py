@@ -18,6 +18,8 @@ from azure_failover.core._flaws import (
     raise_flaws,
     remedy,
     seconds_flaw,
+    share_flaw,
+    spare_flaw,
     whole_flaw,
 )
 from azure_failover.core.strategy import Strategy
@@ -66,7 +68,15 @@ class Policy:
             deadline allows (without a deadline: up to 120 s).
         on_misconfigured: What a 401, a 403 or a missing deployment does: ``return`` or
             ``failover``. Either way the endpoint is flagged, and a warning is logged.
-        deadline: Seconds that a request may take over all its attempts; None for no limit.
+        deadline: Seconds that a request may take over all its attempts; None for no limit. Tasks
+            are held to it strictly. Threads cannot be: each phase of an attempt is, and a JSON
+            body from chunk to chunk; but a name look-up and a token provider take as long as they
+            take, and the phases add up.
+        reserve: Seconds of the deadline that are kept for each endpoint that could still be tried,
+            as long as the attempt itself gets at least twice as much as each of them.
+        retry_budget: Share of the requests that may get a second attempt at the same endpoint,
+            after a stale connection or a wait; beside it 1 every 2 s is allowed, and 10 saved up.
+            0 allows none at all.
         attempt_timeout: Seconds that each phase of an attempt may take at most.
         pause: Seconds for which a failed endpoint is passed over at first.
         max_pause: Seconds up to which that pause grows, a third of the time for which the endpoint
@@ -92,6 +102,8 @@ class Policy:
     on_throttle: Literal["return", "failover", "wait"] = "return"
     on_misconfigured: Literal["return", "failover"] = "return"
     deadline: float | None = None
+    reserve: float = 10.0
+    retry_budget: float = 0.2
     attempt_timeout: AttemptTimeout = attrs.field(factory=AttemptTimeout)
     pause: float = 1.0
     max_pause: float = 300.0
@@ -129,6 +141,8 @@ def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
         flaws.append(Flaw("max_pause", "is shorter than pause", "make it the longer one"))
     return [
         *flaws,
+        *spare_flaw("reserve", values.get("reserve", 0)),
+        *share_flaw("retry_budget", values.get("retry_budget", 0)),
         *_attempt_timeout_flaw(values.get("attempt_timeout", AttemptTimeout())),
         *_ramp_flaw(values.get("failback_ramp", 0.0)),
         *_hedge_after_flaw(values.get("hedge_after")),

@@ -41,4 +41,17 @@ class EndpointMisconfigured:
     reason: str
 
 
-Event: TypeAlias = EndpointFailed | EndpointRecovered | EndpointMisconfigured
+@attrs.frozen
+class RetryRefused:
+    """A request got no second attempt at an endpoint: the retry budget is spent.
+
+    Attributes:
+        endpoint: The endpoint's name.
+        is_news: Whether this is the first since the budget was full.
+    """
+
+    endpoint: str
+    is_news: bool
+
+
+Event: TypeAlias = EndpointFailed | EndpointRecovered | EndpointMisconfigured | RetryRefused

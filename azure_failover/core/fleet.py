@@ -21,6 +21,7 @@ from azure_failover.core.events import (
     EndpointMisconfigured,
     EndpointRecovered,
     Event,
+    RetryRefused,
 )
 from azure_failover.core.health import Cue, Health, Pacing, State
 from azure_failover.core.homes import Homes
@@ -83,6 +84,9 @@ class Fleet:
         self._paces = Paces(len(config.endpoints), listens=policy.detect_silence)
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
+        self._retries = Budget(policy.retry_budget)
+        self._forgotten = 0
+        self._further = 0
         self._begin([0] * len(config.endpoints))
 
     def _begin(self, generations: Iterable[int]) -> None:
@@ -103,6 +107,7 @@ class Fleet:
         The outcomes of attempts that are under way will change nothing.
         """
         with self._lock:
+            self._forgotten += sum(health.started for health in self._health)
             self._begin([health.generation + 1 for health in self._health])
 
     def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
@@ -180,16 +185,19 @@ class Fleet:
             index, skipped = self._next(tried, now, course, order or self._selection.steady)
             if index is None:
                 return None
+            self._further += tried != 0
             return Choice(index, self._start(index, now, kind), skipped, events)
 
     def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
         """Start one more attempt at an endpoint that the request has tried already."""
         with self._lock:
+            self._further += 1
             return self._start(index, now, kind)
 
     def proxy_ticket(self, index: int, now: float) -> Ticket:
         """Give a ticket for news of an endpoint that no attempt of its own brought."""
         with self._lock:
+            self._further += 1
             return self._health[index].start(now)
 
     def _start(self, index: int, now: float, kind: Kind) -> Ticket:
@@ -221,7 +229,7 @@ class Fleet:
     def take_hedge(self, now: float) -> bool:
         """Take one hedge out of its budget, if that is not spent."""
         with self._lock:
-            return self._hedges.take(sum(health._sequence for health in self._health), now)
+            return self._hedges.take(self._requests(), now)
 
     def usual(self, ticket: Ticket) -> float | None:
         """Give the seconds within which 95 % of such requests are answered there, if known."""
@@ -253,6 +261,17 @@ class Fleet:
         self._last_error[index] = reason = "fell silent: many requests wait, none is answered"
         pause = health.failed_until - now
         return EndpointFailed(self.config.endpoints[index].name, reason, pause, by_silence=True)
+
+    def prospects(self, tried: int, now: float, course: Course, *, open_only: bool) -> int:
+        """Count the endpoints that a request could still try; only the open ones, if so wanted."""
+        if course.reach is not Reach.FLEET:
+            return 0
+        with self._lock:
+            return sum(
+                not open_only or self._is_open(health, now)
+                for index, health in enumerate(self._health)
+                if not tried >> index & 1 and index not in course.closed
+            )
 
     def preview(self, now: float, course: Course) -> tuple[tuple[int, ...], tuple[Skip, ...]]:
         """Tell in which order a request would try endpoints if all failed, and start nothing.
@@ -289,7 +308,7 @@ class Fleet:
         returning: list[int] = []
         for index in untried:
             health = self._health[index]
-            if not health.is_open(now) or self._is_gated(health, now):
+            if not self._is_open(health, now):
                 skipped[index] = Skip(index, self._why_closed(health, now))
             elif order.returning >> index & 1:
                 returning.append(index)
@@ -310,6 +329,17 @@ class Fleet:
         """Tell at which endpoint the first of these ids that is known was made."""
         with self._lock:
             return self._homes.of(ids)
+
+    def refuse_retry(self, index: int, now: float) -> RetryRefused | None:
+        """Take a second attempt at an endpoint from the retry budget, or tell that it is spent."""
+        with self._lock:
+            if self._retries.take(self._requests(), now):
+                return None
+            return RetryRefused(self.config.endpoints[index].name, self._retries.is_news)
+
+    def _requests(self) -> int:
+        """Count the requests that have started: their first attempts."""
+        return sum((health.started for health in self._health), self._forgotten) - self._further
 
     def note(
         self,
@@ -406,6 +436,9 @@ class Fleet:
             if health.state is State.HEALTHY and not self._is_gated(health, now):
                 return index
         return usable[0] if usable else 0
+
+    def _is_open(self, health: Health, now: float) -> bool:
+        return health.is_open(now) and not self._is_gated(health, now)
 
     def _is_gated(self, health: Health, now: float) -> bool:
         return self._gates_throttled and now < health.throttled_until

@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Generic, assert_never
 
+from azure_failover.core.allowance import NO_DEADLINE, Deadline
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import Event
 from azure_failover.core.fleet import Fleet, Skip
 from azure_failover.core.hedging import UnderWay
-from azure_failover.core.ledger import Entry, Ledger, Phase
+from azure_failover.core.ledger import Entry, Ledger, Phase, in_words
 from azure_failover.core.pace import ANY_KIND, Kind
 from azure_failover.core.steps import (
     Answered,
@@ -44,6 +45,7 @@ from azure_failover.core.ticket import NO_TICKET, Ticket
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
+    TIMEOUTS,
     Fault,
     Move,
     Verdict,
@@ -71,11 +73,6 @@ __all__ = [
 
 _LONGEST_CODE: Final = 80
 """Characters of an error code that a ledger quotes; what is longer is no code."""
-_DEADLINE_SLACK: Final = 0.005
-"""A timeout that we clamped to the deadline may fire so many seconds early."""
-_TIMEOUTS: Final = frozenset(
-    {Fault.CONNECT_TIMEOUT, Fault.POOL_TIMEOUT, Fault.READ_TIMEOUT, Fault.WRITE_TIMEOUT}
-)
 
 
 class Flight(Generic[R]):
@@ -106,7 +103,7 @@ class Flight(Generic[R]):
         self._course = course
         self._kind = kind
         self._is_replayable = is_replayable
-        self._deadline = None if deadline is None else now + deadline
+        self._deadline = Deadline.after(deadline, now)
         self.attempts = 0
         """How many attempts were made so far."""
         self.is_barred = False
@@ -121,6 +118,7 @@ class Flight(Generic[R]):
         self._waited = False
         self._used_second_chance = False
         self._is_exhausted = False
+        self._is_last_resort = False
         self._kept: tuple[R, Attempt] | None = None
         """The last complete answer that was not good enough to be delivered at once."""
         self._is_kept_final = False
@@ -133,7 +131,7 @@ class Flight(Generic[R]):
     def begin(self, now: float) -> Command[R]:
         """Give the first command."""
         if not self._find_next(now):
-            self.is_barred = not self._is_late(now)
+            self.is_barred = not self._deadline.is_late(now)
             self._record_closed()
             return GiveUp(None)
         return self.proceed(now)
@@ -158,13 +156,12 @@ class Flight(Generic[R]):
         attempt, self._next = self._next, None
         if attempt is None:
             return self._go_on(now, None)
-        if self._is_late(now):
+        if self._deadline.is_late(now):
             self._forgo(attempt, now)
             return GiveUp(None)
         attempt.started = now
         self._under_way.add(attempt, now)
-        time_left = None if self._deadline is None else self._deadline - now
-        return Send(attempt, time_left, self._under_way.patience(now))
+        return Send(attempt, self._allowance(now), self._under_way.patience(now))
 
     def tell(self, report: Report[R], now: float) -> Command[R]:
         """Take in what happened, and give the next command."""
@@ -207,8 +204,8 @@ class Flight(Generic[R]):
             return self._set_aside(report, now, is_final=self._is_final(verdict.move))
         move = verdict.move if self._is_replayable else Move.STAY
         if move is not Move.STAY:
-            move = self._resolve(move, report.retry_after, now)
-        if move is Move.SAME_ONCE:
+            move = self._resolve(move)
+        if move is Move.SAME_ONCE and self._may_wait(attempt, report.retry_after, now):
             self._again(attempt, now)
             return self._set_aside(report, now)
         if move is Move.NEXT:
@@ -244,19 +241,19 @@ class Flight(Generic[R]):
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
         self._under_way.attempts.remove(attempt)
-        if fault in _TIMEOUTS and self._is_late(now + _DEADLINE_SLACK):
+        if fault in TIMEOUTS and self._deadline.is_over(now):
             fault = Fault.DEADLINE
         if fault is Fault.STALE and self._used_second_chance:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
-        attempt.error = self._fleet.config.redact(_in_words(report.error))
+        attempt.error = self._fleet.config.redact(in_words(report.error))
         self._note(attempt, verdict, now)
         if self._under_way.attempts or self._is_kept_final:
             return self._go_on(now, report.error)
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
-        if verdict.move is Move.SAME_ONCE and not self._is_late(now):
+        if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
             self._used_second_chance = True
             self._again(attempt, now)
             return self.proceed(now)
@@ -308,7 +305,7 @@ class Flight(Generic[R]):
 
         Content that came before had proved the endpoint alive; then this is news of its own.
         """
-        attempt.error = self._fleet.config.redact(_in_words(error))
+        attempt.error = self._fleet.config.redact(in_words(error))
         attempt.phase = Phase.BODY
         if attempt.is_settled:
             attempt.ticket = self._fleet.proxy_ticket(attempt.index, now)
@@ -346,7 +343,7 @@ class Flight(Generic[R]):
             for record in self._records
         )
 
-    def _resolve(self, move: Move, hint: float | None, now: float) -> Move:
+    def _resolve(self, move: Move) -> Move:
         """Ask the policy where a verdict leaves it open."""
         policy = self._fleet.config.policy
         match move:
@@ -355,8 +352,7 @@ class Flight(Generic[R]):
             case Move.BY_THROTTLE_POLICY if policy.on_throttle == "failover":
                 return Move.NEXT
             case Move.BY_THROTTLE_POLICY:
-                may_wait = policy.on_throttle == "wait" and self._may_wait(hint, now)
-                return Move.SAME_ONCE if may_wait else Move.STAY
+                return Move.SAME_ONCE if policy.on_throttle == "wait" else Move.STAY
             case Move.STAY | Move.NEXT | Move.SAME_ONCE:
                 return move
             case _:
@@ -373,15 +369,37 @@ class Flight(Generic[R]):
             case _:
                 return False
 
-    def _may_wait(self, hint: float | None, now: float) -> bool:
+    def _may_wait(self, attempt: Attempt, hint: float | None, now: float) -> bool:
         """Tell whether a throttled request may wait for its endpoint, and take the wait."""
-        if hint is None or self._waited or hint > RETRY_AFTER_CAP or self._is_late(now + hint):
+        if hint is None or self._waited or hint > RETRY_AFTER_CAP:
             return False
-        self._waited, self._wait = True, hint
-        return True
+        self._waited = self._may_repeat(attempt, now, wait=hint)
+        self._wait = hint if self._waited else 0.0
+        return self._waited
 
-    def _is_late(self, now: float) -> bool:
-        return self._deadline is not None and now >= self._deadline
+    def _may_repeat(self, attempt: Attempt, now: float, *, wait: float = 0.0) -> bool:
+        """Tell whether time and budget are left for one more attempt at the same endpoint."""
+        if self._deadline.is_late(now + wait):
+            return False
+        refused = self._fleet.refuse_retry(attempt.index, now)
+        if refused is None:
+            return True
+        self._events = (*self._events, refused)
+        attempt.error = "; ".join(filter(None, (attempt.error, "retry budget spent")))
+        return False
+
+    def _allowance(self, now: float) -> float | None:
+        """Give the seconds that an attempt may take; None without a deadline.
+
+        Time is kept for other endpoints only if a body that was sent could go there as well.
+        """
+        if self._deadline is NO_DEADLINE:
+            return None
+        others = 0
+        if self._is_replayable:
+            open_only = not self._is_last_resort  # then those after it are as good as it is
+            others = self._fleet.prospects(self._tried, now, self._course, open_only=open_only)
+        return self._deadline.allowance(now, others, self._fleet.config.policy.reserve)
 
     def _has_tried_all(self) -> bool:
         if self._course.reach is not Reach.FLEET:
@@ -391,12 +409,12 @@ class Flight(Generic[R]):
     def _forgo(self, attempt: Attempt, now: float) -> None:
         """Give up an attempt that was reserved, because a discard or a sleep took too long."""
         self.attempts -= 1
-        attempt.outcome, attempt.error = "skipped", "the deadline had passed"
+        attempt.outcome, attempt.error = "skipped", "the deadline left no time"
         self._note(attempt, judge_fault(Fault.DEADLINE), now)
 
     def _find_next(self, now: float) -> bool:
         """Reserve the next endpoint, if there is one and time is left."""
-        if self._is_late(now):
+        if self._deadline.is_late(now):
             return False
         if self._order is None:
             self._order = self._fleet.order(now, self._course)
@@ -405,8 +423,10 @@ class Flight(Generic[R]):
             return False
         if choice.events:
             self._events = (*self._events, *choice.events)
+        self._is_last_resort = False
         if choice.skipped:
             self._record_skips(choice.skipped, now)
+            self._is_last_resort = any(skip.index == choice.index for skip in choice.skipped)
         self._tried |= 1 << choice.index
         self._reserve(choice.index, choice.ticket, now)
         return True
@@ -456,12 +476,3 @@ class Flight(Generic[R]):
             retry_after=retry_after,
             misconfigured=reason if verdict.is_misconfigured else None,
         )
-
-
-def _in_words(error: BaseException) -> str:
-    """Name an exception, with the first text that it or one that led to it has."""
-    link: BaseException | None = error
-    while link is not None and not str(link):
-        link = link.__cause__ or link.__context__
-    name = type(error).__name__
-    return name if link is None else f"{name}: {link}"

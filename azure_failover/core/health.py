@@ -146,6 +146,11 @@ class Health:
         self._good = 0
         self._forget_evidence()
 
+    @property
+    def started(self) -> int:
+        """How many attempts have started here."""
+        return self._sequence
+
     def is_open(self, now: float) -> bool:
         """Tell whether a request may come here on its first pass over the fleet."""
         match self.state:

@@ -139,3 +139,12 @@ def _rebuilt(entries: tuple[Entry, ...], endpoint: str | None, is_exhausted: boo
 def one_answer(endpoint: str, elapsed: float) -> tuple[Entry, ...]:
     """Write the usual ledger: the primary answered, and that was all."""
     return (Entry(endpoint=endpoint, index=0, outcome="answered", status=200, elapsed=elapsed),)
+
+
+def in_words(error: BaseException) -> str:
+    """Name an exception, with the first text that it or one that led to it has."""
+    link: BaseException | None = error
+    while link is not None and not str(link):
+        link = link.__cause__ or link.__context__
+    name = type(error).__name__
+    return name if link is None else f"{name}: {link}"

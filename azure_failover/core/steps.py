@@ -44,8 +44,8 @@ class Attempt:
 class Send:
     """Send the request to the attempt's endpoint, and tell how that went.
 
-    ``time_left`` is how many seconds the deadline leaves; None without a deadline. Others may be
-    under way meanwhile. ``patience`` is as for :class:`Await`.
+    ``time_left`` is how many seconds of the deadline the attempt may take; None without a
+    deadline. Others may be under way meanwhile. ``patience`` is as for :class:`Await`.
     """
 
     attempt: Attempt

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import attrs
 
@@ -45,6 +43,11 @@ class Fault(Enum):
     """Cut because an attempt beside it was answered first."""
     SILENT = "silent"
     """Left because the endpoint was not heard for far longer than usual."""
+
+
+TIMEOUTS: Final = frozenset(
+    {Fault.CONNECT_TIMEOUT, Fault.POOL_TIMEOUT, Fault.READ_TIMEOUT, Fault.WRITE_TIMEOUT}
+)
 
 
 class Effect(Enum):
@@ -174,34 +177,3 @@ def error_facts(body: bytes | Mapping[str, Any]) -> tuple[str | None, str]:
         str(code) if isinstance(code, str | int) else None,
         message if isinstance(message, str) else "",
     )
-
-
-def retry_after(milliseconds: str | None, value: str | None, *, wall: float) -> float | None:
-    """Read Azure's hint when to come again.
-
-    Args:
-        milliseconds: The header ``retry-after-ms``, which Azure sends with provisioned throughput.
-        value: The header ``Retry-After``: seconds or an HTTP date (RFC 9110, section 10.2.3).
-        wall: The time of day, in seconds since the epoch, against which a date is read.
-
-    Returns:
-        Seconds from now, never negative; None if there is no hint that can be read.
-    """
-    for text, scale in ((milliseconds, 1000.0), (value, 1.0)):
-        if text is None:
-            continue
-        try:
-            seconds = float(text) / scale
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    if value is None:
-        return None
-    try:
-        date = parsedate_to_datetime(value)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, date.timestamp() - wall)

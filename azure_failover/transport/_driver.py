@@ -36,6 +36,7 @@ from azure_failover.core.flight import (
 from azure_failover.core.ledger import Ledger, Phase, one_answer
 from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect, Fault
+from azure_failover.transport._cutoff import Cutoff
 from azure_failover.transport._delivery import Delivery
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
@@ -176,22 +177,25 @@ class Driver(Generic[Req, Resp]):
             race.end()
 
     def _attempt(self, index: int, journey: Journey[Req], time_left: float | None) -> Resp | Broken:
-        phase, token = Phase.WAIT, None
-        wire = Wire(journey.request.extensions.get("trace"))
+        wire, token = Wire(journey.request.extensions.get("trace")), None
+        cutoff = None if time_left is None else Cutoff(time_left, self.clock, self._family)
         try:
             if self._needs_tokens:
+                wire.phase = Phase.CONNECT
                 token = self._tokens.get(index)
+                time_left = None if cutoff is None else cutoff.left()
+                wire.phase = Phase.WAIT
             outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
             response = self._upstream.sync_at(index).handle_request(outgoing)
             if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
-            phase, stream = Phase.BODY, response.stream
+            wire.phase, stream = Phase.BODY, response.stream
             try:
-                content = b"".join(stream)
+                content = b"".join(stream if cutoff is None else cutoff.chunks(stream))
             finally:
                 stream.close()
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._reports.broken(error, phase, wire, was_sent=journey.is_begun)
+            return self._reports.broken(error, wire, was_sent=journey.is_begun)
         response.stream = self._family.memory_stream(content)
         return response
 
@@ -215,7 +219,7 @@ class Driver(Generic[Req, Resp]):
             if ticket.is_crowded:
                 result = await self._awatched(Attempt(0, ticket, journey.started), journey, None)
             else:
-                result = await self._aattempt(0, journey, None)
+                result = await self._aattempt(0, journey)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -303,32 +307,49 @@ class Driver(Generic[Req, Resp]):
     ) -> Resp | Broken:
         """Make an attempt; if many wait at its endpoint, it is cut when that falls silent."""
         if not attempt.ticket.is_crowded:
-            return await self._aattempt(attempt.index, journey, time_left)
+            return await self._awithin(time_left, attempt.index, journey)
         with self._alarm.at(attempt.index):
-            return await self._aattempt(attempt.index, journey, time_left)
+            return await self._awithin(time_left, attempt.index, journey)
         return self._silenced(journey)
 
-    async def _aattempt(
-        self, index: int, journey: Journey[Req], time_left: float | None
+    async def _awithin(
+        self, time_left: float | None, index: int, journey: Journey[Req]
     ) -> Resp | Broken:
-        phase, token = Phase.WAIT, None
+        """Make an attempt that is cut when its time is over, wherever it is then."""
+        if time_left is None:
+            return await self._aattempt(index, journey)
         wire = Wire(journey.request.extensions.get("trace"))
+        with anyio.move_on_after(time_left):
+            return await self._aattempt(index, journey, time_left, wire)
+        is_pooled = self._upstream.has_own_pools
+        return self._reports.cut(time_left, wire, is_pooled=is_pooled, was_sent=journey.is_begun)
+
+    async def _aattempt(
+        self,
+        index: int,
+        journey: Journey[Req],
+        time_left: float | None = None,
+        wire: Wire | None = None,
+    ) -> Resp | Broken:
+        wire, token = wire or Wire(journey.request.extensions.get("trace")), None
         try:
             if self._needs_tokens:
-                token = await self._tokens.aget(index, self._patience(index, time_left))
+                wire.phase = Phase.CONNECT
+                token = await self._tokens.aget(index, self._patience(index))
+                wire.phase = Phase.WAIT
             outgoing = self._retargeter.request_for(
                 index, journey, time_left, wire.asynchronous, token
             )
             response = await self._upstream.async_at(index).handle_async_request(outgoing)
             if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
-            phase, stream = Phase.BODY, response.stream
+            wire.phase, stream = Phase.BODY, response.stream
             try:
                 content = b"".join([chunk async for chunk in stream])
             finally:
                 await shielded(stream.aclose())
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._reports.broken(error, phase, wire, was_sent=journey.is_begun)
+            return self._reports.broken(error, wire, was_sent=journey.is_begun)
         response.stream = self._family.memory_stream(content)
         return response
 
@@ -432,10 +453,9 @@ class Driver(Generic[Req, Resp]):
         self._publish(flight.take_events())
         return command
 
-    def _patience(self, index: int, time_left: float | None) -> float:
+    def _patience(self, index: int) -> float:
         """Give the seconds for which a task waits for a token."""
-        seconds = self.fleet.config.endpoints[index].timeout
-        return seconds if time_left is None else min(seconds, time_left)
+        return self.fleet.config.endpoints[index].timeout
 
     def _final_error(self, flight: Flight[Resp], error: Exception | None) -> Exception:
         ledger = flight.ledger()

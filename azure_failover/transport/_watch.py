@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import anyio
 
+from azure_failover.core.ledger import Phase
+
 
 class Wire:
     """A ``trace`` extension for one attempt that sees whether the pool opened a connection.
@@ -19,10 +21,12 @@ class Wire:
     in httpcore's documentation). A trace that the caller had set is called as well.
     """
 
-    __slots__ = ("_caller", "connected", "sent")
+    __slots__ = ("_caller", "connected", "phase", "sent")
 
     def __init__(self, caller: Callable[[str, Any], Any] | None) -> None:
         self._caller = caller
+        self.phase = Phase.WAIT
+        """How far the driver has come: CONNECT before it sends, BODY when it reads on."""
         self.connected = False
         self.sent = False
 
@@ -45,7 +49,7 @@ class Wire:
                 await result
 
     def _note(self, name: str) -> None:
-        if name.startswith("connection.connect_"):
+        if ".connect_" in name:
             self.connected = True
         elif name.endswith("send_request_headers.started"):
             self.sent = True

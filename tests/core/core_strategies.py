@@ -212,6 +212,8 @@ POLICIES: st.SearchStrategy[Data] = st.fixed_dictionaries(
         "strategy": st.sampled_from(("priority", "round_robin", "weighted", "latency")),
         "failback_ramp": st.just(0) | TIMEOUTS,
         "buffer_limit": st.integers(0, 2**40),
+        "reserve": st.floats(0.0, 1e6) | st.integers(0, 60),
+        "retry_budget": st.floats(0.0, 1.0) | st.integers(0, 1),
         "pause": st.floats(0.001, 100.0),
         "max_pause": st.floats(100.0, 1000.0),
         "probe_lease": TIMEOUTS,

@@ -157,7 +157,7 @@ def scripted(*outcomes: Outcome) -> Script:
     return lambda index, _: outcomes[index]
 
 
-def fly(
+def fly(  # noqa: PLR0913  (all that may differ between journeys)
     fleet: Fleet,
     script: Script,
     clock: Clock | None = None,
@@ -167,6 +167,7 @@ def fly(
     deadline: float | None = None,
     closing: float = 0.0,
     oversleep: float = 0.0,
+    is_strict: bool = False,
 ) -> Trip:
     """Fly one request.
 
@@ -179,6 +180,7 @@ def fly(
         deadline: As for a flight.
         closing: Seconds that it takes to discard a response.
         oversleep: Seconds by which each sleep is too long.
+        is_strict: Whether an attempt is cut when its time is over, as it is for tasks.
     """
     clock = clock or Clock()
     flight: Flight[Response] = Flight(
@@ -189,7 +191,7 @@ def fly(
     while True:
         match command:
             case Send():
-                report = _attempt(trip, script, command)
+                report = _attempt(trip, script, command, is_strict=is_strict)
                 command = flight.tell(report, clock.now)
             case Discard():
                 trip.discarded.append(command.response)
@@ -211,13 +213,18 @@ def fly(
                 assert_never(command)
 
 
-def _attempt(trip: Trip, script: Script, command: Send) -> Report[Response]:
+def _attempt(trip: Trip, script: Script, command: Send, *, is_strict: bool) -> Report[Response]:
     attempt = command.attempt
     outcome = script(attempt.index, trip.sent.count(attempt.index))
     trip.sent.append(attempt.index)
     trip.outcomes.append(outcome)
     trip.starts.append(trip.clock.now)
     trip.limits.append(command.time_left)
+    if is_strict and command.time_left is not None and outcome.seconds > command.time_left:
+        trip.clock.now += command.time_left
+        cut = TroubleError("cut")
+        trip.errors.append(cut)
+        return Failed(attempt, cut, Fault.READ_TIMEOUT, Phase.WAIT)
     trip.clock.now += outcome.seconds
     if isinstance(outcome, Trouble):
         error = TroubleError(outcome.fault.value)

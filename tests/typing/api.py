@@ -119,7 +119,13 @@ def with_credentials() -> Config:
             Endpoint(endpoint=url, deployment_name="e", auth="client", api="dated"),
             Endpoint(endpoint=url, deployment_name="f", api_key="…", key_header="X-Key"),
         ),
-        Policy(attempt_timeout=AttemptTimeout(connect=2, read=None), buffer_limit=0),
+        Policy(
+            attempt_timeout=AttemptTimeout(connect=2, read=None),
+            buffer_limit=0,
+            deadline=30,
+            reserve=5,
+            retry_budget=0.1,
+        ),
     )
 
 
