@@ -24,10 +24,10 @@ from azure_failover.core.errors import (
     error_for_status,
 )
 from azure_failover.core.explanation import Explanation
-from azure_failover.core.fleet import EndpointStatus, Status
 from azure_failover.core.hints import hint_in
 from azure_failover.core.ledger import Ledger
 from azure_failover.core.routes import DEPLOYMENT_ROUTES
+from azure_failover.core.status import EndpointStatus, Status
 from azure_failover.core.verdict import error_facts
 from azure_failover.transport._httpx import FailoverTransport
 from azure_failover.transport._labels import ledger_of

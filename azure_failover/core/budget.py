@@ -7,7 +7,13 @@ does both.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
+
+from azure_failover.core.health import Health
+
+HEDGED: Final = 0.05
+"""At most this share of all requests is hedged because it waits for long; and three more."""
 
 
 class Budget:
@@ -65,3 +71,34 @@ class Budget:
             return False
         self._tokens -= 1
         return True
+
+
+class Budgets:
+    """What a fleet's requests share: second attempts and hedges. Not thread-safe.
+
+    Requests are counted by the attempts that its endpoints have seen, so that those that need
+    nothing extra pay nothing.
+    """
+
+    def __init__(self, retries: float) -> None:
+        """Begin with full budgets; ``retries`` is their share of second attempts."""
+        self.retries: Final = Budget(retries)
+        self._hedges: Final = Budget(HEDGED, rate=0.0, capacity=3.0)
+        self._forgotten = 0
+        self.further = 0
+        """How many attempts were not the first of their request."""
+
+    def forget(self, health: Iterable[Health]) -> None:
+        """Keep the count of what the endpoints have seen before that is reset."""
+        self._forgotten += sum(each.started for each in health)
+
+    def _requests(self, health: Iterable[Health]) -> int:
+        return sum((each.started for each in health), self._forgotten) - self.further
+
+    def take_retry(self, health: Iterable[Health], now: float) -> bool:
+        """Take a second attempt at an endpoint, if there is one."""
+        return self.retries.take(self._requests(health), now)
+
+    def take_hedge(self, health: Iterable[Health], now: float) -> bool:
+        """Take a hedge, if there is one."""
+        return self._hedges.take(self._requests(health), now)

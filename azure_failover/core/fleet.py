@@ -11,9 +11,8 @@ from math import inf
 from threading import Lock
 from typing import Final
 
-import attrs
-
-from azure_failover.core.budget import Budget
+from azure_failover.core.budget import Budgets
+from azure_failover.core.choice import Choice, Skip
 from azure_failover.core.config import Config
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import (
@@ -27,47 +26,17 @@ from azure_failover.core.health import Cue, Health, Pacing, State
 from azure_failover.core.homes import Homes
 from azure_failover.core.pace import ANY_KIND, Kind, Pace, Paces, ended, heard
 from azure_failover.core.selection import Selection
-from azure_failover.core.status import EndpointStatus, Status
+from azure_failover.core.status import EndpointStatus, Status, status_of
 from azure_failover.core.strategy import Order
 from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect
-
-__all__ = ["Choice", "EndpointStatus", "Fleet", "Skip", "Status"]
-
-_TROUBLE: Final = (Effect.FAILURE, Effect.THROTTLED)
-"""What comes quickly at times, and must not make an endpoint look fast."""
-HEDGED: Final = 0.05
-"""At most this share of all requests is hedged because it waits for long; and three more."""
-
-
-@attrs.define(eq=False)
-class Skip:
-    """An endpoint that was passed over, and why."""
-
-    index: int
-    reason: str
-
-
-@attrs.define(eq=False)
-class Choice:
-    """An endpoint to try, those that were passed over on the way to it, and what came to light."""
-
-    index: int
-    ticket: Ticket
-    skipped: tuple[Skip, ...]
-    events: tuple[Event, ...] = ()
 
 
 class Fleet:
     """The endpoints of a configuration and what is known of them. Thread-safe."""
 
     def __init__(self, config: Config, *, random: Callable[[], float]) -> None:
-        """Begin with every endpoint healthy.
-
-        Args:
-            config: The endpoints and the policy.
-            random: Gives random numbers from 0 up to 1, for the jitter and the strategy.
-        """
+        """Begin with every endpoint healthy; ``random`` gives numbers from 0 up to 1."""
         self.config: Final = config
         self._random = random
         self._lock = Lock()
@@ -80,13 +49,10 @@ class Fleet:
         self._looks_closer = not self._selection.is_steady or not self._selection.is_led_by_primary
         self._looks_closer |= self._gates_throttled
         self._homes = Homes()
-        self._hedges = Budget(HEDGED, rate=0.0, capacity=3.0)
+        self._budgets = Budgets(policy.retry_budget)
         self._paces = Paces(len(config.endpoints), listens=policy.detect_silence)
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
-        self._retries = Budget(policy.retry_budget)
-        self._forgotten = 0
-        self._further = 0
         self._begin([0] * len(config.endpoints))
 
     def _begin(self, generations: Iterable[int]) -> None:
@@ -95,8 +61,6 @@ class Fleet:
         self._selection.reset()
         self._misconfigured: list[str | None] = [None] * count
         self._last_error: list[str | None] = [None] * count
-        self._silenced = [-1] * count
-        """The generation in which each endpoint was last failed for its silence."""
 
     def __len__(self) -> int:
         return len(self.config.endpoints)
@@ -107,7 +71,7 @@ class Fleet:
         The outcomes of attempts that are under way will change nothing.
         """
         with self._lock:
-            self._forgotten += sum(health.started for health in self._health)
+            self._budgets.forget(self._health)
             self._begin([health.generation + 1 for health in self._health])
 
     def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
@@ -185,19 +149,19 @@ class Fleet:
             index, skipped = self._next(tried, now, course, order or self._selection.steady)
             if index is None:
                 return None
-            self._further += tried != 0
+            self._budgets.further += tried != 0
             return Choice(index, self._start(index, now, kind), skipped, events)
 
     def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
         """Start one more attempt at an endpoint that the request has tried already."""
         with self._lock:
-            self._further += 1
+            self._budgets.further += 1
             return self._start(index, now, kind)
 
     def proxy_ticket(self, index: int, now: float) -> Ticket:
         """Give a ticket for news of an endpoint that no attempt of its own brought."""
         with self._lock:
-            self._further += 1
+            self._budgets.further += 1
             return self._health[index].start(now)
 
     def _start(self, index: int, now: float, kind: Kind) -> Ticket:
@@ -229,7 +193,7 @@ class Fleet:
     def take_hedge(self, now: float) -> bool:
         """Take one hedge out of its budget, if that is not spent."""
         with self._lock:
-            return self._hedges.take(self._requests(), now)
+            return self._budgets.take_hedge(self._health, now)
 
     def usual(self, ticket: Ticket) -> float | None:
         """Give the seconds within which 95 % of such requests are answered there, if known."""
@@ -247,7 +211,7 @@ class Fleet:
     def is_silenced(self, index: int, ticket: Ticket) -> bool:
         """Tell whether an endpoint was failed, since this attempt began, for its silence."""
         with self._lock:
-            return self._silenced[index] == ticket.generation + 1
+            return self._health[index].silenced == ticket.generation + 1
 
     def _is_current(self, index: int, pace: Pace) -> bool:
         """Tell whether a pace is about the present healthy time of its endpoint."""
@@ -257,7 +221,6 @@ class Fleet:
     def _fell_silent(self, index: int, now: float) -> Event:
         health = self._health[index]
         health.fall_silent(now, self._random())
-        self._silenced[index] = health.generation
         self._last_error[index] = reason = "fell silent: many requests wait, none is answered"
         pause = health.failed_until - now
         return EndpointFailed(self.config.endpoints[index].name, reason, pause, by_silence=True)
@@ -309,7 +272,7 @@ class Fleet:
         for index in untried:
             health = self._health[index]
             if not self._is_open(health, now):
-                skipped[index] = Skip(index, self._why_closed(health, now))
+                skipped[index] = Skip(index, health.obstacle(now))
             elif order.returning >> index & 1:
                 returning.append(index)
                 skipped[index] = Skip(index, "returning slowly after a failure")
@@ -333,13 +296,10 @@ class Fleet:
     def refuse_retry(self, index: int, now: float) -> RetryRefused | None:
         """Take a second attempt at an endpoint from the retry budget, or tell that it is spent."""
         with self._lock:
-            if self._retries.take(self._requests(), now):
+            if self._budgets.take_retry(self._health, now):
                 return None
-            return RetryRefused(self.config.endpoints[index].name, self._retries.is_news)
-
-    def _requests(self) -> int:
-        """Count the requests that have started: their first attempts."""
-        return sum((health.started for health in self._health), self._forgotten) - self._further
+            name = self.config.endpoints[index].name
+            return RetryRefused(name, self._budgets.retries.is_news)
 
     def note(
         self,
@@ -385,8 +345,7 @@ class Fleet:
                 cue = health.finish(ticket, effect, now, retry_after=retry_after, luck=luck)
                 if effect is Effect.FAILURE:
                     self._last_error[index] = reason
-            if misconfigured or effect in _TROUBLE:
-                self._selection.troubled(index, now)
+            self._selection.noted(index, effect, now, is_misconfigured=bool(misconfigured))
             pause = health.failed_until - now
         name = self.config.endpoints[index].name
         match cue:
@@ -408,20 +367,14 @@ class Fleet:
             )
 
     def _status(self, index: int, now: float) -> EndpointStatus:
-        endpoint, health = self.config.endpoints[index], self._health[index]
-        is_healthy = health.state is State.HEALTHY
-        return EndpointStatus(
-            name=endpoint.name,
-            endpoint=endpoint.endpoint,
-            deployment_name=endpoint.deployment_name,
-            type="backup" if index else "primary",
-            index=index,
-            state=health.state.value,
-            retry_in=0.0 if is_healthy else max(0.0, health.failed_until - now),
-            throttled_for=max(0.0, health.throttled_until - now),
+        health = self._health[index]
+        return status_of(
+            self.config.endpoints[index],
+            health,
+            index,
+            now,
             misconfigured=self._misconfigured[index],
             last_error=self._last_error[index],
-            tier=endpoint.tier,
             share=self._selection.share(health, now),
         )
 
@@ -442,11 +395,3 @@ class Fleet:
 
     def _is_gated(self, health: Health, now: float) -> bool:
         return self._gates_throttled and now < health.throttled_until
-
-    def _why_closed(self, health: Health, now: float) -> str:
-        if health.state is State.PROBING:
-            return "another request is probing it"
-        if health.state is State.FAILED and not health.is_open(now):
-            left = health.failed_until - now
-            return "failed" if left == inf else f"failed, to be probed in {left:.1f} s"
-        return f"throttled for {health.throttled_until - now:.1f} s more"

@@ -14,15 +14,16 @@ under way, trouble with one is no reason to go further.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Generic, assert_never
+from typing import Generic, assert_never
 
 from azure_failover.core.allowance import NO_DEADLINE, Deadline
+from azure_failover.core.choice import Skip
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import Event
-from azure_failover.core.fleet import Fleet, Skip
+from azure_failover.core.fleet import Fleet
 from azure_failover.core.hedging import UnderWay
-from azure_failover.core.ledger import Entry, Ledger, Phase, in_words
+from azure_failover.core.ledger import Ledger, Phase, in_words
+from azure_failover.core.logbook import Logbook
 from azure_failover.core.pace import ANY_KIND, Kind
 from azure_failover.core.steps import (
     Answered,
@@ -41,7 +42,7 @@ from azure_failover.core.steps import (
     Woke,
 )
 from azure_failover.core.strategy import Order
-from azure_failover.core.ticket import NO_TICKET, Ticket
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
@@ -49,30 +50,10 @@ from azure_failover.core.verdict import (
     Fault,
     Move,
     Verdict,
-    error_facts,
     judge_answer,
     judge_fault,
+    settled,
 )
-
-__all__ = [
-    "Answered",
-    "Attempt",
-    "Await",
-    "Command",
-    "Deliver",
-    "Discard",
-    "Failed",
-    "Flight",
-    "GiveUp",
-    "Overdue",
-    "Report",
-    "Send",
-    "Wait",
-    "Woke",
-]
-
-_LONGEST_CODE: Final = 80
-"""Characters of an error code that a ledger quotes; what is longer is no code."""
 
 
 class Flight(Generic[R]):
@@ -110,8 +91,7 @@ class Flight(Generic[R]):
         """Whether the request may go to none of the endpoints."""
         self._order: Order | None = None
         self._tried = 0
-        self._skipped = 0
-        self._records: list[Attempt] = []
+        self._logbook = Logbook(fleet.config, now)
         self._next: Attempt | None = None
         self._under_way = UnderWay(fleet, may_hedge=is_replayable and course.reach is Reach.FLEET)
         self._wait = 0.0
@@ -144,7 +124,7 @@ class Flight(Generic[R]):
         """
         attempt = Attempt(0, ticket, self._started)
         self._tried = self.attempts = 1
-        self._records.append(attempt)
+        self._logbook.add(attempt)
         self._under_way.attempts.append(attempt)
         return attempt
 
@@ -189,22 +169,17 @@ class Flight(Generic[R]):
         self._fleet.heard(attempt.index, attempt.ticket, now, elapsed)
         is_open = False
         if report.status >= 400 or report.hides_throttle:  # noqa: PLR2004
-            code, _ = error_facts(report.body)
-            attempt.error = None
-            if code is not None and code != str(report.status):
-                attempt.error = self._fleet.config.redact(code)[:_LONGEST_CODE]
-            if report.hides_throttle:
-                attempt.error = "throttled in the stream"
+            attempt.error = self._logbook.error_in(report)
             self._note(attempt, verdict, now, report.retry_after)
         else:
             is_open = not report.is_complete
             if report.is_complete:
                 self._note(attempt, verdict, now)
+        move = (
+            settled(verdict.move, self._fleet.config.policy) if self._is_replayable else Move.STAY
+        )
         if verdict.move is not Move.STAY and (self._under_way.attempts or self._is_kept_final):
-            return self._set_aside(report, now, is_final=self._is_final(verdict.move))
-        move = verdict.move if self._is_replayable else Move.STAY
-        if move is not Move.STAY:
-            move = self._resolve(move)
+            return self._set_aside(report, now, is_final=move is not Move.NEXT)
         if move is Move.SAME_ONCE and self._may_wait(attempt, report.retry_after, now):
             self._again(attempt, now)
             return self._set_aside(report, now)
@@ -284,10 +259,9 @@ class Flight(Generic[R]):
     def cancelled(self, now: float) -> None:
         """Take in that the caller cut the journey off: what is under way proves nothing."""
         self._under_way.attempts = []
-        for attempt in self._records:
-            if attempt.outcome == "pending":
-                attempt.outcome, attempt.ended = "cancelled", now
-                self._note(attempt, judge_fault(Fault.CANCELLED), now)
+        for attempt in self._logbook.pending():
+            attempt.outcome, attempt.ended = "cancelled", now
+            self._note(attempt, judge_fault(Fault.CANCELLED), now)
 
     # A delivered response whose body the caller still has to read.
 
@@ -318,56 +292,9 @@ class Flight(Generic[R]):
 
     def ledger(self) -> Ledger:
         """Give what was tried and passed over, in order."""
-        served = self._served_by
-        return Ledger(
-            self._entries,
-            endpoint=None if served is None else self._fleet.config.endpoints[served.index].name,
-            is_exhausted=self._is_exhausted,
-        )
+        return self._logbook.ledger(self._served_by, is_exhausted=self._is_exhausted)
 
     # Inside.
-
-    def _entries(self) -> tuple[Entry, ...]:
-        endpoints = self._fleet.config.endpoints
-        return tuple(
-            Entry(
-                endpoint=endpoints[record.index].name,
-                index=record.index,
-                outcome=record.outcome,
-                phase=record.phase,
-                status=record.status,
-                error=record.error,
-                started=record.started - self._started,
-                elapsed=None if record.ended is None else record.ended - record.started,
-            )
-            for record in self._records
-        )
-
-    def _resolve(self, move: Move) -> Move:
-        """Ask the policy where a verdict leaves it open."""
-        policy = self._fleet.config.policy
-        match move:
-            case Move.BY_MISCONFIGURED_POLICY:
-                return Move.NEXT if policy.on_misconfigured == "failover" else Move.STAY
-            case Move.BY_THROTTLE_POLICY if policy.on_throttle == "failover":
-                return Move.NEXT
-            case Move.BY_THROTTLE_POLICY:
-                return Move.SAME_ONCE if policy.on_throttle == "wait" else Move.STAY
-            case Move.STAY | Move.NEXT | Move.SAME_ONCE:
-                return move
-            case _:
-                assert_never(move)
-
-    def _is_final(self, move: Move) -> bool:
-        """Tell whether an answer would be the caller's if no other attempt were under way."""
-        policy = self._fleet.config.policy
-        match move:
-            case Move.BY_MISCONFIGURED_POLICY:
-                return policy.on_misconfigured != "failover"
-            case Move.BY_THROTTLE_POLICY:
-                return policy.on_throttle != "failover"
-            case _:
-                return False
 
     def _may_wait(self, attempt: Attempt, hint: float | None, now: float) -> bool:
         """Tell whether a throttled request may wait for its endpoint, and take the wait."""
@@ -425,7 +352,7 @@ class Flight(Generic[R]):
             self._events = (*self._events, *choice.events)
         self._is_last_resort = False
         if choice.skipped:
-            self._record_skips(choice.skipped, now)
+            self._logbook.skip(choice.skipped, now)
             self._is_last_resort = any(skip.index == choice.index for skip in choice.skipped)
         self._tried |= 1 << choice.index
         self._reserve(choice.index, choice.ticket, now)
@@ -434,15 +361,7 @@ class Flight(Generic[R]):
     def _record_closed(self) -> None:
         """Write down first which endpoints cannot take the request."""
         skips = [Skip(index, reason) for index, reason in sorted(self._course.closed.items())]
-        self._record_skips(skips, self._started)
-
-    def _record_skips(self, skipped: Iterable[Skip], now: float) -> None:
-        for skip in skipped:
-            if not self._skipped >> skip.index & 1:
-                self._skipped |= 1 << skip.index
-                record = Attempt(skip.index, NO_TICKET, now)
-                record.outcome, record.error = "skipped", skip.reason
-                self._records.append(record)
+        self._logbook.skip(skips, self._started)
 
     def _again(self, attempt: Attempt, now: float) -> None:
         ticket = self._fleet.again(attempt.index, now, self._kind)
@@ -451,7 +370,7 @@ class Flight(Generic[R]):
     def _reserve(self, index: int, ticket: Ticket, now: float) -> None:
         self.attempts += 1
         self._next = Attempt(index, ticket, now)
-        self._records.append(self._next)
+        self._logbook.add(self._next)
 
     def _note(
         self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None = None

@@ -127,6 +127,7 @@ class Health:
         "failed_until",
         "generation",
         "healthy_since",
+        "silenced",
         "state",
         "throttled_until",
     )
@@ -140,6 +141,8 @@ class Health:
         self._lease_until = -inf
         self._pause = 0.0
         self.healthy_since = -inf
+        self.silenced = -1
+        """The generation in which it was last failed for its silence."""
         self._failing_since = -inf
         self._seen_good = -inf
         self._sequence = 0
@@ -162,6 +165,15 @@ class Health:
                 return now >= self._lease_until
             case _:
                 assert_never(self.state)
+
+    def obstacle(self, now: float) -> str:
+        """Say why a request does not come here on its first pass over the fleet."""
+        if self.state is State.PROBING:
+            return "another request is probing it"
+        if self.state is State.FAILED and not self.is_open(now):
+            left = self.failed_until - now
+            return "failed" if left == inf else f"failed, to be probed in {left:.1f} s"
+        return f"throttled for {self.throttled_until - now:.1f} s more"
 
     def start_if_healthy(self, now: float) -> Ticket | None:
         """Begin an attempt if the endpoint is healthy: what :meth:`start` does then, quickly."""
@@ -246,6 +258,7 @@ class Health:
     def fall_silent(self, now: float, luck: float) -> None:
         """Fail a healthy endpoint from which nothing is heard (:mod:`.pace` tells when)."""
         self._relapse(Cue.FELL_SILENT, now, None, luck)
+        self.silenced = self.generation
 
     def _weigh(
         self,

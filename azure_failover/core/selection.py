@@ -14,6 +14,9 @@ from azure_failover.core.health import Health, State
 from azure_failover.core.latency import Latency
 from azure_failover.core.strategy import Measures, Order, drawn, share_of, tiers_of
 from azure_failover.core.ticket import Ticket
+from azure_failover.core.verdict import Effect
+
+_TROUBLE: Final = (Effect.FAILURE, Effect.THROTTLED)
 
 
 class Selection:
@@ -97,7 +100,7 @@ class Selection:
         if self._latencies:
             self._latencies[index].ended(ticket)
 
-    def troubled(self, index: int, now: float) -> None:
-        """Take in what comes quickly at times, and must not make an endpoint look fast."""
-        if self._latencies:
+    def noted(self, index: int, effect: Effect, now: float, *, is_misconfigured: bool) -> None:
+        """Take in an outcome: trouble comes quickly at times, and must not look fast."""
+        if self._latencies and (is_misconfigured or effect in _TROUBLE):
             self._latencies[index].failed(now)

@@ -6,6 +6,9 @@ from typing import Literal
 
 import attrs
 
+from azure_failover.core.config import Endpoint
+from azure_failover.core.health import Health, State
+
 
 @attrs.frozen(kw_only=True)
 class EndpointStatus:
@@ -89,3 +92,31 @@ class Status:
     def has_backups(self) -> bool:
         """Whether any backup is configured."""
         return self.available_backups > 0
+
+
+def status_of(
+    endpoint: Endpoint,
+    health: Health,
+    index: int,
+    now: float,
+    *,
+    misconfigured: str | None,
+    last_error: str | None,
+    share: float,
+) -> EndpointStatus:
+    """Tell how one endpoint does."""
+    is_healthy = health.state is State.HEALTHY
+    return EndpointStatus(
+        name=endpoint.name,
+        endpoint=endpoint.endpoint,
+        deployment_name=endpoint.deployment_name,
+        type="backup" if index else "primary",
+        index=index,
+        state=health.state.value,
+        retry_in=0.0 if is_healthy else max(0.0, health.failed_until - now),
+        throttled_for=max(0.0, health.throttled_until - now),
+        misconfigured=misconfigured,
+        last_error=last_error,
+        tier=endpoint.tier,
+        share=share,
+    )

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 import attrs
+
+from azure_failover.core._policy import Policy
 
 RETRY_AFTER_CAP = 120.0
 """A ``Retry-After`` longer than this many seconds counts as this many for our own pauses."""
@@ -117,6 +119,21 @@ STATUSES: Mapping[int, Verdict] = {
     504: _FAILED_OVER,
 }
 """Every status that is not listed comes back to the caller and proves the endpoint alive."""
+
+
+def settled(move: Move, policy: Policy) -> Move:
+    """Say where the request goes where a verdict leaves that to the policy."""
+    match move:
+        case Move.BY_MISCONFIGURED_POLICY:
+            return Move.NEXT if policy.on_misconfigured == "failover" else Move.STAY
+        case Move.BY_THROTTLE_POLICY if policy.on_throttle == "failover":
+            return Move.NEXT
+        case Move.BY_THROTTLE_POLICY:
+            return Move.SAME_ONCE if policy.on_throttle == "wait" else Move.STAY
+        case Move.STAY | Move.NEXT | Move.SAME_ONCE:
+            return move
+        case _:
+            assert_never(move)
 
 
 def judge_fault(fault: Fault) -> Verdict:

@@ -16,28 +16,30 @@ import anyio
 from anyio.abc import TaskGroup
 
 from azure_failover.core.config import Config
-from azure_failover.core.course import Course, Reach, plot, state_in
+from azure_failover.core.course import Course, plot, state_in
 from azure_failover.core.events import EndpointFailed, Event
-from azure_failover.core.explanation import Explanation, Stop
-from azure_failover.core.fleet import Fleet, Status
-from azure_failover.core.flight import (
+from azure_failover.core.explanation import Explanation
+from azure_failover.core.fleet import Fleet
+from azure_failover.core.flight import Flight
+from azure_failover.core.ledger import Ledger, one_answer
+from azure_failover.core.status import Status
+from azure_failover.core.steps import (
     Attempt,
     Await,
     Command,
     Deliver,
     Discard,
-    Flight,
     GiveUp,
     Overdue,
     Send,
     Wait,
     Woke,
 )
-from azure_failover.core.ledger import Ledger, Phase, one_answer
 from azure_failover.core.ticket import Ticket
-from azure_failover.core.verdict import Effect, Fault
-from azure_failover.transport._cutoff import Cutoff
+from azure_failover.core.verdict import Effect
+from azure_failover.transport._attempts import Attempts
 from azure_failover.transport._delivery import Delivery
+from azure_failover.transport._explain import explained
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
 from azure_failover.transport._journey import Journey
@@ -49,14 +51,12 @@ from azure_failover.transport._options import (
     OPTIONS_AROUND,
     options_of,
 )
-from azure_failover.transport._race import Alarm, Arrival, AsyncRace, Crew, Race
+from azure_failover.transport._race import Arrival, AsyncRace, Crew, Race
 from azure_failover.transport._replay import Buffer
 from azure_failover.transport._reports import Broken, Reports
 from azure_failover.transport._retarget import Retargeter
 from azure_failover.transport._runtime import Runtime
-from azure_failover.transport._tokens import Tokens
 from azure_failover.transport._upstream import Upstream
-from azure_failover.transport._watch import Wire, shielded
 
 
 class Driver(Generic[Req, Resp]):
@@ -83,13 +83,13 @@ class Driver(Generic[Req, Resp]):
         self._indices = {endpoint.name: index for index, endpoint in enumerate(config.endpoints)}
         self._retargeter = Retargeter(config, family)
         self._buffer = Buffer(family, config.policy.buffer_limit)
-        self._tokens = Tokens(config)
-        self._needs_tokens = self._tokens.is_needed
         self._foreign = Foreign(config, family, strict=strict)
         self._reports = Reports(family, runtime)
+        self._attempts = Attempts(
+            config, family, upstream, self._retargeter, self._reports, self.clock
+        )
         self._delivery = Delivery(self.fleet, family, self._reports, self._foreign, self.clock)
         self._crew = Crew()
-        self._alarm = Alarm(len(config.endpoints))
         self._has_warned_of_retries = False
 
     def status(self) -> Status:
@@ -113,7 +113,7 @@ class Driver(Generic[Req, Resp]):
             flight = self._flight(journey)
             return self._fly(journey, flight, flight.begin(journey.started))
         try:
-            result = self._attempt(0, journey, None)
+            result = self._attempts.make(0, journey, None)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -131,7 +131,8 @@ class Driver(Generic[Req, Resp]):
                     case Await() | Send(patience=float()):
                         command = self._race(journey, flight, command)
                     case Send():
-                        result = self._attempt(command.attempt.index, journey, command.time_left)
+                        index, time_left = command.attempt.index, command.time_left
+                        result = self._attempts.make(index, journey, time_left)
                         command = self._told(flight, command.attempt, result)
                     case Deliver():
                         return self._delivery.deliver(journey, flight, command)
@@ -160,7 +161,7 @@ class Driver(Generic[Req, Resp]):
                 match command:
                     case Send():
                         index, time_left = command.attempt.index, command.time_left
-                        run = partial(self._attempt, index, journey, time_left)
+                        run = partial(self._attempts.make, index, journey, time_left)
                         race.start(command.attempt, run)
                     case Await():
                         pass
@@ -175,29 +176,6 @@ class Driver(Generic[Req, Resp]):
                 command = self._heard_of(flight, arrival)
         finally:
             race.end()
-
-    def _attempt(self, index: int, journey: Journey[Req], time_left: float | None) -> Resp | Broken:
-        wire, token = Wire(journey.request.extensions.get("trace")), None
-        cutoff = None if time_left is None else Cutoff(time_left, self.clock, self._family)
-        try:
-            if self._needs_tokens:
-                wire.phase = Phase.CONNECT
-                token = self._tokens.get(index)
-                time_left = None if cutoff is None else cutoff.left()
-                wire.phase = Phase.WAIT
-            outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
-            response = self._upstream.sync_at(index).handle_request(outgoing)
-            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
-                return response
-            wire.phase, stream = Phase.BODY, response.stream
-            try:
-                content = b"".join(stream if cutoff is None else cutoff.chunks(stream))
-            finally:
-                stream.close()
-        except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._reports.broken(error, wire, was_sent=journey.is_begun)
-        response.stream = self._family.memory_stream(content)
-        return response
 
     # The same, for tasks.
 
@@ -217,9 +195,10 @@ class Driver(Generic[Req, Resp]):
             return await self._afly(journey, flight, flight.begin(journey.started))
         try:
             if ticket.is_crowded:
-                result = await self._awatched(Attempt(0, ticket, journey.started), journey, None)
+                attempt = Attempt(0, ticket, journey.started)
+                result = await self._attempts.aguarded(attempt, journey, None)
             else:
-                result = await self._aattempt(0, journey)
+                result = await self._attempts.amake(0, journey)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -239,7 +218,8 @@ class Driver(Generic[Req, Resp]):
                     case Await() | Send(patience=float()):
                         command = await self._arace(journey, flight, command)
                     case Send():
-                        result = await self._awatched(command.attempt, journey, command.time_left)
+                        attempt, time_left = command.attempt, command.time_left
+                        result = await self._attempts.aguarded(attempt, journey, time_left)
                         command = self._told(flight, command.attempt, result)
                     case Deliver():
                         return self._delivery.deliver(journey, flight, command)
@@ -288,7 +268,7 @@ class Driver(Generic[Req, Resp]):
             match command:
                 case Send():
                     attempt, time_left = command.attempt, command.time_left
-                    run = partial(self._awatched, attempt, journey, time_left)
+                    run = partial(self._attempts.aguarded, attempt, journey, time_left)
                     tasks.start_soon(race.run, attempt, run)
                 case Await():
                     pass
@@ -302,57 +282,6 @@ class Driver(Generic[Req, Resp]):
             arrival = await self._runtime.async_wait(race.arrival, command.patience)
             command = self._heard_of(flight, arrival)
 
-    async def _awatched(
-        self, attempt: Attempt, journey: Journey[Req], time_left: float | None
-    ) -> Resp | Broken:
-        """Make an attempt; if many wait at its endpoint, it is cut when that falls silent."""
-        if not attempt.ticket.is_crowded:
-            return await self._awithin(time_left, attempt.index, journey)
-        with self._alarm.at(attempt.index):
-            return await self._awithin(time_left, attempt.index, journey)
-        return self._silenced(journey)
-
-    async def _awithin(
-        self, time_left: float | None, index: int, journey: Journey[Req]
-    ) -> Resp | Broken:
-        """Make an attempt that is cut when its time is over, wherever it is then."""
-        if time_left is None:
-            return await self._aattempt(index, journey)
-        wire = Wire(journey.request.extensions.get("trace"))
-        with anyio.move_on_after(time_left):
-            return await self._aattempt(index, journey, time_left, wire)
-        is_pooled = self._upstream.has_own_pools
-        return self._reports.cut(time_left, wire, is_pooled=is_pooled, was_sent=journey.is_begun)
-
-    async def _aattempt(
-        self,
-        index: int,
-        journey: Journey[Req],
-        time_left: float | None = None,
-        wire: Wire | None = None,
-    ) -> Resp | Broken:
-        wire, token = wire or Wire(journey.request.extensions.get("trace")), None
-        try:
-            if self._needs_tokens:
-                wire.phase = Phase.CONNECT
-                token = await self._tokens.aget(index, self._patience(index))
-                wire.phase = Phase.WAIT
-            outgoing = self._retargeter.request_for(
-                index, journey, time_left, wire.asynchronous, token
-            )
-            response = await self._upstream.async_at(index).handle_async_request(outgoing)
-            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
-                return response
-            wire.phase, stream = Phase.BODY, response.stream
-            try:
-                content = b"".join([chunk async for chunk in stream])
-            finally:
-                await shielded(stream.aclose())
-        except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._reports.broken(error, wire, was_sent=journey.is_begun)
-        response.stream = self._family.memory_stream(content)
-        return response
-
     # What both have in common.
 
     def _heard_of(self, flight: Flight[Resp], arrival: Arrival[Resp] | None) -> Command[Resp]:
@@ -365,17 +294,13 @@ class Driver(Generic[Req, Resp]):
             raise arrival.result
         return self._told(flight, arrival.attempt, arrival.result)
 
-    def _silenced(self, journey: Journey[Req]) -> Broken:
-        error = self._family.timeout_error("cut: the endpoint has fallen silent")
-        return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)
-
     def _publish(self, events: tuple[Event, ...]) -> None:
         """Tell what happened to endpoints: in the log, and to those who wait in vain."""
         if events:
             log(events)
         for event in events:
             if isinstance(event, EndpointFailed) and event.by_silence:
-                self._alarm.ring(self._indices[event.endpoint])
+                self._attempts.alarm.ring(self._indices[event.endpoint])
 
     def _journey(self, request: Req) -> Journey[Req] | None:
         """Take a request apart; None if it is for none of the endpoints."""
@@ -453,10 +378,6 @@ class Driver(Generic[Req, Resp]):
         self._publish(flight.take_events())
         return command
 
-    def _patience(self, index: int) -> float:
-        """Give the seconds for which a task waits for a token."""
-        return self.fleet.config.endpoints[index].timeout
-
     def _final_error(self, flight: Flight[Resp], error: Exception | None) -> Exception:
         ledger = flight.ledger()
         if error is None and flight.is_barred:
@@ -481,29 +402,4 @@ class Driver(Generic[Req, Resp]):
             return Explanation(operation="", form="foreign", may_move=False, reason=reason)
         if isinstance(request.stream, self._in_memory):
             journey.take(b"".join(cast("Iterable[bytes]", request.stream)))
-        itinerary, course = journey.itinerary, self._course(journey)
-        order, skips = self.fleet.preview(journey.started, course)
-        notes = {**course.closed, **{skip.index: skip.reason for skip in skips}}
-        stops = {
-            index: Stop(
-                endpoint=endpoint.name,
-                index=index,
-                url=self._retargeter.shown_url(index, itinerary),
-                note=notes.get(index, ""),
-            )
-            for index, endpoint in enumerate(self.fleet.config.endpoints)
-        }
-        return Explanation(
-            operation=itinerary.habit.operation,
-            form=itinerary.route.form.value,
-            may_move=course.reach is Reach.FLEET,
-            reason=course.reason,
-            stops=tuple(stops[index] for index in order),
-            barred=tuple(stop for index, stop in stops.items() if index not in order),
-        )
-
-
-def _is_json(headers: Mapping[str, str]) -> bool:
-    """Tell whether a body is JSON, and so belongs to the attempt."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" or kind.endswith("+json")
+        return explained(journey, self._course(journey), self.fleet, self._retargeter)

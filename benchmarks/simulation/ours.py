@@ -14,7 +14,9 @@ import attrs
 from azure_failover.core.config import Config, Policy
 from azure_failover.core.events import EndpointFailed
 from azure_failover.core.fleet import Fleet
-from azure_failover.core.flight import (
+from azure_failover.core.flight import Flight
+from azure_failover.core.ledger import Phase
+from azure_failover.core.steps import (
     Answered,
     Attempt,
     Await,
@@ -22,7 +24,6 @@ from azure_failover.core.flight import (
     Deliver,
     Discard,
     Failed,
-    Flight,
     GiveUp,
     Overdue,
     Report,
@@ -30,7 +31,6 @@ from azure_failover.core.flight import (
     Wait,
     Woke,
 )
-from azure_failover.core.ledger import Phase
 from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Fault
 from simulation.traffic import ENDPOINTS, Call

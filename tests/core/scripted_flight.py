@@ -8,9 +8,13 @@ from typing import TypeAlias, assert_never
 import attrs
 from core_strategies import plain_config
 
+from azure_failover.core.choice import Choice
 from azure_failover.core.course import ANYWHERE, Course
-from azure_failover.core.fleet import Choice, Fleet
-from azure_failover.core.flight import (
+from azure_failover.core.fleet import Fleet
+from azure_failover.core.flight import Flight
+from azure_failover.core.ledger import Ledger, Phase
+from azure_failover.core.pace import ANY_KIND, Kind
+from azure_failover.core.steps import (
     Answered,
     Attempt,
     Await,
@@ -18,15 +22,12 @@ from azure_failover.core.flight import (
     Deliver,
     Discard,
     Failed,
-    Flight,
     GiveUp,
     Report,
     Send,
     Wait,
     Woke,
 )
-from azure_failover.core.ledger import Ledger, Phase
-from azure_failover.core.pace import ANY_KIND, Kind
 from azure_failover.core.strategy import Order
 from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect, Fault

@@ -18,8 +18,9 @@ from scripted_flight import (
 from azure_failover.core.course import Course, Reach
 from azure_failover.core.events import EndpointFailed, EndpointMisconfigured, EndpointRecovered
 from azure_failover.core.fleet import Fleet
-from azure_failover.core.flight import Answered, Deliver, Discard, Failed, Flight, GiveUp, Send
+from azure_failover.core.flight import Flight
 from azure_failover.core.ledger import Phase
+from azure_failover.core.steps import Answered, Deliver, Discard, Failed, GiveUp, Send
 from azure_failover.core.verdict import Effect, Fault
 
 GOOD = Answer()

@@ -8,7 +8,10 @@ from scripted_flight import Response, TroubleError, WatchedFleet
 
 from azure_failover.core.course import Course, Reach
 from azure_failover.core.events import EndpointFailed
-from azure_failover.core.flight import (
+from azure_failover.core.flight import Flight
+from azure_failover.core.ledger import Phase
+from azure_failover.core.pace import ANY_KIND, CROWD, KNOWN
+from azure_failover.core.steps import (
     Answered,
     Attempt,
     Await,
@@ -16,13 +19,10 @@ from azure_failover.core.flight import (
     Deliver,
     Discard,
     Failed,
-    Flight,
     GiveUp,
     Overdue,
     Send,
 )
-from azure_failover.core.ledger import Phase
-from azure_failover.core.pace import ANY_KIND, CROWD, KNOWN
 from azure_failover.core.verdict import Effect, Fault
 
 Flown = Flight[Response]
