@@ -102,7 +102,7 @@ class Flight(Generic[R]):
         self._next: Attempt | None = None
         self._wait = 0.0
         self._waited = False
-        self._used_second_chance = False
+        self._second_chances = 0
         self._is_exhausted = False
         self._kept: tuple[R, Attempt] | None = None
         """The last complete answer that was not good enough to be delivered at once."""
@@ -201,7 +201,7 @@ class Flight(Generic[R]):
         attempt, fault = report.attempt, report.fault
         if fault in _TIMEOUTS and self._is_late(now + _DEADLINE_SLACK):
             fault = Fault.DEADLINE
-        if fault is Fault.STALE and self._used_second_chance:
+        if fault is Fault.STALE and self._second_chances >> attempt.index & 1:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
@@ -210,7 +210,7 @@ class Flight(Generic[R]):
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
         if verdict.move is Move.SAME_ONCE and not self._is_late(now):
-            self._used_second_chance = True
+            self._second_chances |= 1 << attempt.index
             self._again(attempt, now)
             return self.proceed(now)
         if self._find_next(now):
