@@ -96,7 +96,7 @@ class Flight(Generic[R]):
         self._under_way = UnderWay(fleet, may_hedge=is_replayable and course.reach is Reach.FLEET)
         self._wait = 0.0
         self._waited = False
-        self._used_second_chance = False
+        self._second_chances = 0
         self._is_exhausted = False
         self._is_last_resort = False
         self._kept: tuple[R, Attempt] | None = None
@@ -218,7 +218,7 @@ class Flight(Generic[R]):
         self._under_way.attempts.remove(attempt)
         if fault in TIMEOUTS and self._deadline.is_over(now):
             fault = Fault.DEADLINE
-        if fault is Fault.STALE and self._used_second_chance:
+        if fault is Fault.STALE and self._second_chances >> attempt.index & 1:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
@@ -229,7 +229,7 @@ class Flight(Generic[R]):
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
         if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
-            self._used_second_chance = True
+            self._second_chances |= 1 << attempt.index
             self._again(attempt, now)
             return self.proceed(now)
         if self._find_next(now):

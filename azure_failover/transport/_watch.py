@@ -6,7 +6,7 @@ Passes everything on untouched; only takes notes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 import anyio
@@ -131,8 +131,9 @@ class Watched:
         self._stream.close()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks = aiter(self._stream)
         try:
-            async for chunk in self._stream:
+            async for chunk in chunks:
                 if not self._is_known:
                     self._came()
                 if self._is_curious:
@@ -141,6 +142,9 @@ class Watched:
         except Exception as error:
             self._broke(error)
             raise
+        finally:
+            if isinstance(chunks, AsyncGenerator):  # else its collection would have to await
+                await chunks.aclose()
         self._came()
 
     async def aclose(self) -> None:

@@ -117,6 +117,15 @@ def test_a_stale_connection_gets_one_more_try_at_the_same_endpoint() -> None:
     assert fleet.effects == [(0, Effect.NEUTRAL), (0, Effect.ALIVE)]
 
 
+def test_each_endpoint_has_its_own_second_chance() -> None:
+    """Promise 1: that one endpoint's connection was stale says nothing of the next one's."""
+    fleet = WatchedFleet(2)
+    trip = fly(fleet, lambda index, tries: GOOD if index and tries else Trouble(Fault.STALE))
+    assert trip.sent == [0, 0, 1, 1]
+    assert trip.delivered_index == 1
+    assert fleet.effects[2:] == [(1, Effect.NEUTRAL), (1, Effect.ALIVE)]
+
+
 def test_a_connection_that_breaks_twice_is_a_failure() -> None:
     fleet = WatchedFleet(2)
     trip = fly(fleet, scripted(Trouble(Fault.STALE), GOOD))

@@ -153,17 +153,15 @@ class Expectation:
     sent: list[int] = attrs.field(factory=list[int])
     ledger: list[tuple[int, str]] = attrs.field(factory=list[tuple[int, str]])
     is_exhausted: bool = False
-    stale: int = 0
     waited: int = 0
 
-    def next_step(self, scene: Scene, outcome: Outcome) -> str:
+    def next_step(self, scene: Scene, index: int, outcome: Outcome) -> str:
         """Read the design's outcome table: ``stay``, ``next`` or ``again``."""
         if not scene.is_replayable and (isinstance(outcome, Answer) or outcome.was_sent):
             return "stay"
         if isinstance(outcome, Trouble):
             if outcome.fault is Fault.STALE:
-                self.stale += 1
-                return "again" if self.stale == 1 else "next"
+                return "again" if self.sent.count(index) == 1 else "next"
             return "next" if outcome.fault in MOVING_FAULTS else "stay"
         if outcome.hides_throttle or outcome.status == 429:
             if scene.on_throttle == "wait" and outcome.retry_after is not None:
@@ -195,8 +193,8 @@ def expected(scene: Scene) -> Expectation:
         step, tries = "again", 0
         while step == "again":
             outcome = scene.outcome(index, tries)
-            step, tries = found.next_step(scene, outcome), tries + 1
             found.sent.append(index)
+            step, tries = found.next_step(scene, index, outcome), tries + 1
             found.ledger.append((index, "failed" if isinstance(outcome, Trouble) else "answered"))
         if step == "stay":
             return found

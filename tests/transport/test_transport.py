@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,34 @@ def test_a_stream_closed_early_says_nothing_bad(world: World, fleet: Fleet) -> N
         for chunks in (0, 1):
             session.stream(fleet["eastus"].url + CHAT, chunks=chunks, json=STREAMED)
         assert session.transport.status().failed_endpoints == ()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("family", [httpx, httpx2])
+async def test_who_leaves_a_stream_midway_leaves_no_iteration_below_it(family: Any) -> None:
+    """What lies below ours ends with it, as httpx2 has it; trio warns of what is collected."""
+    ended: list[str] = []
+
+    class Body(family.AsyncByteStream):  # type: ignore[misc]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                yield b"data: 1\n\n"
+                yield b"data: 2\n\n"
+            finally:
+                ended.append("iteration")
+
+    class Inner(family.AsyncBaseTransport):  # type: ignore[misc]
+        async def handle_async_request(self, _: Any) -> Any:
+            return family.Response(200, stream=Body())
+
+    make = next(world.transport for world in WORLDS if world.family is family)
+    transport = make(CONFIG, transport=Inner())
+    request = family.Request("POST", "https://a.example" + CHAT, json=STREAMED)
+    response = await transport.handle_async_request(request)
+    async with aclosing(aiter(response.stream)) as chunks:
+        assert await anext(chunks) == b"data: 1\n\n"
+    assert ended == ["iteration"]
+    await response.aclose()
 
 
 def test_a_failed_primary_is_won_back_by_one_probe(world: World) -> None:
