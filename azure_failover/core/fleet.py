@@ -145,13 +145,12 @@ class Fleet:
         self._homes: OrderedDict[str, int] = OrderedDict()
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
-        self._begin([0] * len(config.endpoints))
+        self._health = tuple(Health(self._pacing) for _ in config.endpoints)
+        self._forget_words()
 
-    def _begin(self, generations: Iterable[int]) -> None:
-        count = len(self.config.endpoints)
-        self._health = tuple(Health(self._pacing, generation=g) for g in generations)
-        self._misconfigured: list[str | None] = [None] * count
-        self._last_error: list[str | None] = [None] * count
+    def _forget_words(self) -> None:
+        self._misconfigured: list[str | None] = [None] * len(self)
+        self._last_error: list[str | None] = [None] * len(self)
 
     def __len__(self) -> int:
         return len(self.config.endpoints)
@@ -162,7 +161,9 @@ class Fleet:
         The outcomes of attempts that are under way will change nothing.
         """
         with self._lock:
-            self._begin([health.generation + 1 for health in self._health])
+            for health in self._health:
+                health.reset()
+            self._forget_words()
 
     def first(self, now: float) -> Ticket | None:
         """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
@@ -261,6 +262,14 @@ class Fleet:
         with self._lock:
             return self._health[index].start(now)
 
+    def resume(self, index: int, ticket: Ticket, now: float) -> Ticket:
+        """Give a ticket for bad news of an attempt that was noted as alive.
+
+        Like any late outcome, the news changes nothing if the endpoint has changed its state since.
+        """
+        with self._lock:
+            return self._health[index].resume(ticket, now)
+
     def note(
         self,
         index: int,
@@ -355,9 +364,9 @@ class Fleet:
         return self._gates_throttled and now < health.throttled_until
 
     def _why_closed(self, health: Health, now: float) -> str:
-        if health.state is State.PROBING:
-            return "another request is probing it"
-        if health.state is State.FAILED and not health.is_open(now):
+        if health.is_open(now):
+            return f"throttled for {health.throttled_until - now:.1f} s more"
+        if health.state is State.FAILED:
             left = health.failed_until - now
             return "failed" if left == inf else f"failed, to be probed in {left:.1f} s"
-        return f"throttled for {health.throttled_until - now:.1f} s more"
+        return "another request is probing it"

@@ -242,12 +242,13 @@ class Flight(Generic[R]):
     def body_broke(self, attempt: Attempt, fault: Fault, error: Exception, now: float) -> None:
         """Take in that a delivered response broke off; the caller gets the exception.
 
-        Content that came before had proved the endpoint alive; then this is news of its own.
+        Content that came before had proved the endpoint alive; then this is news of its own,
+        unless the endpoint has failed or been reset meanwhile.
         """
         attempt.error = self._fleet.config.redact(_in_words(error))
         attempt.phase = Phase.BODY
         if attempt.is_settled:
-            attempt.ticket = self._fleet.again(attempt.index, now)
+            attempt.ticket = self._fleet.resume(attempt.index, attempt.ticket, now)
         self._note(attempt, judge_fault(fault), now)
 
     def take_events(self) -> tuple[Event, ...]:

@@ -11,15 +11,19 @@ How it works
 Each attempt takes a :class:`Ticket` when it starts and gives it back with its :class:`Effect`.
 A ticket knows the state machine's generation, which moves on every transition: an outcome that
 arrives under an old generation changes nothing, so a burst of stragglers cannot lengthen a pause
-or undo a recovery.
+or undo a recovery. The same holds for a stream that breaks after its content proved the endpoint
+alive: under the same generation that is one more failure, later it is nothing.
 
 While HEALTHY, outcomes are weighed by the order in which attempts *started*, since failures are
 fast and successes slow. ``good`` is the latest start that is known to have succeeded; everything
 that started before it is vouched for. A failure trips the endpoint if
 
-- nothing else that started since ``good`` can still vouch for it (at low traffic: at once), or
+- nothing else that started since ``good``, and no longer than 30 s ago, can still succeed (at low
+  traffic: at once; what takes longer, or was never given back, hides no outage), or
 - at least 5 failed since ``good``, and they are a fifth or more of what started since, or
 - of 10 or more that started within 30 s, half failed.
+
+Thirty seconds are counted in tenths: what started in the oldest one may be a little younger.
 
 FAILED ends lazily: the first request that asks after the pause becomes the probe, and the state
 PROBING keeps others away until the probe is back or its lease is over.
@@ -27,10 +31,10 @@ PROBING keeps others away until the probe is back or its lease is over.
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Mapping
 from enum import Enum
-from heapq import heappop, heappush
 from math import inf
 from typing import Final, NamedTuple, assert_never
 
@@ -71,16 +75,22 @@ class Cue(Enum):
     PROBE_FAILED = "the probe failed"
     PROBE_RELEASED = "the probe ended without a verdict"
     LEASE_OVER = "asked after the lease"
+    RESET = "reset by the user"
 
 
 TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
-    State.HEALTHY: {Cue.TRIPPED: State.FAILED},
-    State.FAILED: {Cue.PAUSE_OVER: State.PROBING, Cue.ALIVE: State.HEALTHY},
+    State.HEALTHY: {Cue.TRIPPED: State.FAILED, Cue.RESET: State.HEALTHY},
+    State.FAILED: {
+        Cue.PAUSE_OVER: State.PROBING,
+        Cue.ALIVE: State.HEALTHY,
+        Cue.RESET: State.HEALTHY,
+    },
     State.PROBING: {
         Cue.ALIVE: State.HEALTHY,
         Cue.PROBE_FAILED: State.FAILED,
         Cue.PROBE_RELEASED: State.FAILED,
         Cue.LEASE_OVER: State.PROBING,
+        Cue.RESET: State.HEALTHY,
     },
 }
 
@@ -128,19 +138,18 @@ class Health:
         "throttled_until",
     )
 
-    def __init__(self, pacing: Pacing, *, generation: int = 0) -> None:
+    def __init__(self, pacing: Pacing) -> None:
         self._pacing = pacing
         self.state = State.HEALTHY
-        self.generation = generation
-        self.failed_until = -inf
-        self.throttled_until = -inf
-        self._lease_until = -inf
-        self._level = 0
-        self._pause = 0.0
-        self._healthy_since = -inf
+        self.generation = 0
         self._sequence = 0
-        self._good = 0
-        self._forget_evidence()
+        self._lease_until = -inf
+        self._forget()
+
+    def reset(self) -> None:
+        """Forget everything; the outcomes of attempts that are under way will change nothing."""
+        self._move(Cue.RESET)
+        self._forget()
 
     def is_open(self, now: float) -> bool:
         """Tell whether a request may come here on its first pass over the fleet."""
@@ -177,6 +186,13 @@ class Health:
             self._turn(now)
         self._sequence += 1
         return Ticket(self.generation, self._sequence, is_probe)
+
+    def resume(self, ticket: Ticket, now: float) -> Ticket:
+        """Give a ticket for bad news of an attempt that had proved the endpoint alive.
+
+        It counts as an attempt that starts now; and not at all if the state has changed since.
+        """
+        return self.start(now) if ticket.generation == self.generation else NO_TICKET
 
     def vouch(self, ticket: Ticket) -> bool:
         """Take a success into account if the endpoint is healthy; tell whether it is.
@@ -223,6 +239,7 @@ class Health:
             return self._weigh(ticket, effect, now, retry_after, luck)
         if effect is Effect.ALIVE:
             self._recover(now)
+            ticket.generation = self.generation  # the new one begins with this success
             return Cue.ALIVE
         if not ticket.is_probe:
             return None
@@ -248,12 +265,12 @@ class Health:
             if bucket is not None:
                 bucket.void += 1
             if ticket.sequence > self._good:
-                heappush(self._void, ticket.sequence)
+                insort(self._void, ticket.sequence)
             return None
         if bucket is not None:
             bucket.failed += 1
         if ticket.sequence > self._good:
-            heappush(self._failed, ticket.sequence)
+            insort(self._failed, ticket.sequence)
         if not self._is_outweighed(ticket):
             return None
         if now - self._healthy_since >= HEALTHY_STRETCH * self._pause:
@@ -267,12 +284,20 @@ class Health:
         if ticket.sequence > self._good:
             failed = len(self._failed)
             since = self._sequence - self._good - len(self._void)
-            if failed >= since or (failed >= BURST and failed >= BURST_SHARE * since):
+            if failed >= BURST and failed >= BURST_SHARE * since:
+                return True
+            if not self._count_able():
                 return True
         void = sum(bucket.void for bucket in self._buckets)
         started = self._sequence - self._buckets[0].before - void
         failed = sum(bucket.failed for bucket in self._buckets)
         return started >= WINDOW_LEAST and failed >= WINDOW_SHARE * started
+
+    def _count_able(self) -> int:
+        """Count what started since the latest success, and within the window, and has not ended."""
+        edge = max(self._good, self._buckets[0].before)
+        ended = _above(self._failed, edge) + _above(self._void, edge)
+        return self._sequence - edge - ended
 
     def _fail(self, cue: Cue, now: float, retry_after: float | None, luck: float) -> None:
         self._move(cue)
@@ -294,6 +319,14 @@ class Health:
         self.state = TRANSITIONS[self.state][cue]
         self.generation += 1
 
+    def _forget(self) -> None:
+        self.failed_until = -inf
+        self.throttled_until = -inf
+        self._level = 0
+        self._pause = 0.0
+        self._healthy_since = -inf
+        self._forget_evidence()
+
     def _forget_evidence(self) -> None:
         self._good = self._sequence
         self._failed: list[int] = []
@@ -303,8 +336,8 @@ class Health:
 
     def _forgive(self) -> None:
         """Forget what started before the latest success."""
-        _drop_up_to(self._failed, self._good)
-        _drop_up_to(self._void, self._good)
+        for sequences in (self._failed, self._void):
+            del sequences[: bisect_right(sequences, self._good)]
 
     def _bucket_of(self, sequence: int, now: float) -> _Bucket | None:
         """Find the bucket in which an attempt started, if that is still there."""
@@ -339,6 +372,5 @@ class _Bucket:
     void: int = 0
 
 
-def _drop_up_to(heap: list[int], sequence: int) -> None:
-    while heap and heap[0] <= sequence:
-        heappop(heap)
+def _above(sequences: list[int], edge: int) -> int:
+    return len(sequences) - bisect_right(sequences, edge)
