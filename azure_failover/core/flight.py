@@ -132,12 +132,12 @@ class Flight(Generic[R]):
 
     def proceed(self, now: float) -> Command[R]:
         """Give the command that follows a :class:`Discard`."""
-        if self._wait:
-            wait, self._wait = self._wait, 0.0
+        wait, self._wait = self._wait, 0.0
+        if wait and not self._is_late(now + wait):
             return Wait(wait)
         attempt, self._next = self._next, None
         assert attempt is not None
-        if self._is_late(now):
+        if self._is_late(now + wait):
             self._forgo(attempt, now)
             return GiveUp(None)
         attempt.started = now
@@ -315,7 +315,7 @@ class Flight(Generic[R]):
         return self._tried.bit_count() == len(self._fleet) - len(self._course.closed)
 
     def _forgo(self, attempt: Attempt, now: float) -> None:
-        """Give up an attempt that was reserved, because a discard or a sleep took too long."""
+        """Give up an attempt that was reserved, because a discard or a sleep takes too long."""
         self.attempts -= 1
         attempt.outcome, attempt.error = "skipped", "the deadline had passed"
         self._note(attempt, judge_fault(Fault.DEADLINE), now)

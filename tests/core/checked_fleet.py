@@ -26,14 +26,13 @@ LUCK = st.just(0.0) | st.floats(0.0, 1.0, exclude_max=True)
 HINTS = st.none() | st.sampled_from((0.0, 1.0, 60.0, 120.0, 86400.0)) | st.floats(0.0, 300.0)
 ORIGINS = st.sampled_from((0.0, 0.1, 1e5, 1e9))
 """What the clock says at first: monotonic clocks count from boot, or from anywhere."""
-STEPS = (
-    st.just(0.0)
-    | st.floats(0.0, 0.001)
-    | st.floats(0.0, 4.0)
-    | st.floats(4.0, 40.0)
-    | st.floats(40.0, 1e7)
-)
-"""Seconds that pass: none, hardly any, some, many, a laptop's sleep."""
+STEPS = st.sampled_from(
+    ((0.0, 0.0), (0.0, 0.001), (0.0, 1.0), (0.0, 4.0), (3.0, 3.0), (4.0, 40.0), (30.0, 30.0))
+    + ((40.0, 1e7),)
+).flatmap(lambda span: st.floats(*span))
+"""Seconds that pass: none, hardly any, some, those on which windows turn, a laptop's sleep."""
+SIZES = st.sampled_from((1, 1, 2, 2, 3, MOST))
+"""How many endpoints a fleet has: on few, more happens to each."""
 POLICIES = st.fixed_dictionaries(
     {},
     optional={
@@ -262,26 +261,25 @@ class Clockwork(RuleBasedStateMachine):
         self.fleet = CheckedFleet(plain_config(endpoints, **policy))
         self.now = origin
 
+    def dues(self) -> list[float]:
+        """Give the times at which something ends: a pause, a lease, a throttle, a probation."""
+        return [
+            time
+            for one in self.fleet.reference.endpoints
+            for time in (one.until, one.throttled_until, one.forgiven_at())
+        ]
+
     @rule(seconds=STEPS)
     def let_time_pass(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule(which=st.integers(0, 3), is_early=st.booleans())
+    @rule(which=st.integers(0, 11), is_early=st.booleans())
     def let_time_pass_until_something_is_due(self, which: int, *, is_early: bool) -> None:
-        """Go to the very end of a pause, a lease or a throttle; or to the instant before."""
-        due = sorted(
-            time
-            for one in self.fleet.reference.endpoints
-            for time in (one.until, one.throttled_until)
-            if self.now < time < inf
-        )
+        """Go to the very end of it, or to the instant before."""
+        due = sorted(time for time in self.dues() if self.now < time < inf)
         if due:
             time = due[which % len(due)]
             self.now = max(self.now, nextafter(time, -inf)) if is_early else time
-
-    @rule(luck=LUCK)
-    def let_the_dice_roll(self, luck: float) -> None:
-        self.fleet.luck = luck
 
     @invariant()
     def state_pause_and_flags_are_those_of_the_reference(self) -> None:

@@ -92,6 +92,11 @@ class ReferenceEndpoint:
     def retry_in(self, now: float) -> float:
         return max(0.0, self.until - now) if self.state == "failed" else 0.0
 
+    def forgiven_at(self) -> float:
+        """When a trip will begin with a short pause again."""
+        is_back = self.state == "healthy" and bool(self.moves)
+        return self.moves[-1].at + 5.0 * self.last_pause() if is_back else -inf
+
     # What it has seen since its last move.
 
     def good(self) -> int:
@@ -126,10 +131,10 @@ class ReferenceEndpoint:
         failed = [one for one in recent if one.effect is FAILURE]
         return len(recent) >= 10 and 2 * len(failed) >= len(recent)
 
-    def plain_pause(self, latest: Move) -> float:
-        """Give the length of the pause that a failure begins, going over all that ever were."""
+    def last_pause(self, *latest: Move) -> float:
+        """Give the last pause without jitter and hints, going over all that ever were."""
         doublings, last, recovered = 0, 0.0, -inf
-        for move in (*self.moves, latest):
+        for move in (*self.moves, *latest):
             match move.why:
                 case "reset":
                     doublings, last, recovered = 0, 0.0, -inf
@@ -184,7 +189,7 @@ class ReferenceEndpoint:
         self.misconfigured = self.last_error = None
 
     def _fail(self, why: Why, now: float, hint: float, luck: float) -> Why:
-        pause = self.plain_pause(Move(now, "failed", why)) * (1.0 + 0.2 * luck)
+        pause = self.last_pause(Move(now, "failed", why)) * (1.0 + 0.2 * luck)
         until = inf if self.policy.failback == "never" else now + max(pause, hint)
         return self._move(Move(now, "failed", why, until))
 

@@ -8,8 +8,9 @@ new about a fleet gets a rule here and plain words in ``reference_health``.
 from __future__ import annotations
 
 from copy import deepcopy
+from math import inf
 
-from checked_fleet import HINTS, MOST, ORIGINS, POLICIES, Clockwork, courses, within
+from checked_fleet import HINTS, LUCK, MOST, ORIGINS, POLICIES, SIZES, Clockwork, courses, within
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from reference_health import SAYS_NOTHING
@@ -21,7 +22,7 @@ from azure_failover.core.verdict import Effect
 class FleetMachine(Clockwork):
     """Starts and ends attempts as any number of threads and tasks might."""
 
-    @initialize(endpoints=st.integers(1, MOST), policy=POLICIES, origin=ORIGINS)
+    @initialize(endpoints=SIZES, policy=POLICIES, origin=ORIGINS)
     def begin(self, endpoints: int, policy: dict[str, object], origin: float) -> None:
         self.build(endpoints, policy, origin)
         self.under_way: list[tuple[int, Ticket]] = []
@@ -80,20 +81,29 @@ class FleetMachine(Clockwork):
         effect=st.sampled_from(Effect),
         hint=HINTS,
         flag=st.sampled_from((None, None, None, "401", "403")),
+        luck=LUCK,
     )
-    def end(self, which: int, effect: Effect, hint: float | None, flag: str | None) -> None:
+    def end(
+        self, which: int, effect: Effect, hint: float | None, flag: str | None, luck: float
+    ) -> None:
+        self.fleet.luck = luck
         index, ticket = self.under_way.pop(which % len(self.under_way))
         self.note(index, ticket, effect, hint, flag)
 
     @precondition(lambda self: bool(self.under_way))
-    @rule(first=st.integers(0, 1000), times=st.integers(2, 12), effect=st.sampled_from(Effect))
-    def end_many(self, first: int, times: int, effect: Effect) -> None:
+    @rule(
+        first=st.integers(0, 1000),
+        times=st.integers(2, 12),
+        effect=st.sampled_from(Effect),
+        hint=HINTS,
+    )
+    def end_many(self, first: int, times: int, effect: Effect, hint: float | None) -> None:
         """A region goes down or comes back: what is under way ends alike."""
         first %= len(self.under_way)
         ending = self.under_way[first : first + times]
         del self.under_way[first : first + times]
         for index, ticket in ending:
-            self.note(index, ticket, effect, None, None)
+            self.note(index, ticket, effect, hint, None)
 
     @precondition(lambda self: any(index == 0 for index, _ in self.under_way))
     @rule(which=st.integers(0, 1000))
@@ -117,6 +127,52 @@ class FleetMachine(Clockwork):
         index, ticket = self.heard.pop(which % len(self.heard))
         resumed = self.fleet.resume(index, ticket, self.now)
         self.fleet.note(index, resumed, Effect.FAILURE, self.now, reason="cut")
+
+    # Stories.
+
+    @rule(
+        index=st.integers(0, MOST - 1),
+        total=st.sampled_from((9, 10, 11, 20, 25, 30)),
+        failures=st.integers(0, 12),
+        successes=st.integers(0, 3),
+        mute=st.integers(0, 2),
+        is_vouched=st.booleans(),
+    )
+    def serve_many(
+        self,
+        index: int,
+        total: int,
+        failures: int,
+        successes: int,
+        mute: int,
+        *,
+        is_vouched: bool,
+    ) -> None:
+        """Much traffic at once, where successes that started later come first or last."""
+        index, total = index % len(self.fleet), max(0, total - failures - successes)
+        bad = [self.fleet.again(index, self.now) for _ in range(failures)]
+        void = [self.fleet.again(index, self.now) for _ in range(mute)]
+        good = [self.fleet.again(index, self.now) for _ in range(successes)]
+        self.under_way += [(index, self.fleet.again(index, self.now)) for _ in range(total)]
+        ended = [(ticket, Effect.NEUTRAL) for ticket in void]
+        ended += [(ticket, Effect.FAILURE) for ticket in bad]
+        landed = [(ticket, Effect.ALIVE) for ticket in good]
+        for ticket, effect in (*landed, *ended) if is_vouched else (*ended, *landed):
+            self.note(index, ticket, effect, None, None)
+            self.fleet.agrees(self.now)
+
+    @rule(index=st.integers(0, MOST - 1), effect=st.sampled_from(Effect), hint=HINTS)
+    def probe(self, index: int, effect: Effect, hint: float | None) -> None:
+        """The pause or the lease ends, one request probes, and others come meanwhile."""
+        index %= len(self.fleet)
+        endpoint = self.fleet.reference.endpoints[index]
+        if endpoint.state == "healthy" or endpoint.until == inf:
+            return
+        self.now = max(self.now, endpoint.until)
+        probe, other = (self.fleet.again(index, self.now) for _ in range(2))
+        assert (probe.is_probe, other.is_probe) == (True, False)
+        self.under_way.append((index, other))
+        self.note(index, probe, effect, hint, None)
 
     # Laws of their own.
 
@@ -174,9 +230,11 @@ class FleetMachine(Clockwork):
         if without.state == "failed":
             assert self.fleet.status(self.now).endpoints[index].state == "failed"
 
-    @rule()
-    def reset(self) -> None:
+    @rule(is_meant=st.sampled_from((True, False, False, False)))
+    def reset(self, *, is_meant: bool) -> None:
         """Everything is forgotten; what is under way will come late."""
+        if not is_meant:
+            return
         self.fleet.reset()
         assert all(one.state == "healthy" for one in self.fleet.status(self.now).endpoints)
         assert all(self.is_late(*one) for one in self.under_way)

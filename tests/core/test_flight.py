@@ -254,8 +254,9 @@ def test_an_answer_after_the_deadline_is_delivered() -> None:
     [
         ("return", Answer(503, is_complete=False), 2.0, 0.0),
         ("wait", Answer(429, retry_after=1.5), 0.0, 1.0),
+        ("wait", Answer(429, is_complete=False, retry_after=1.5), 1.0, 0.0),
     ],
-    ids=["a slow discard", "a sleep too long"],
+    ids=["a slow discard", "a sleep too long", "a sleep that would be too long"],
 )
 def test_an_attempt_that_the_deadline_overtakes_is_not_made(
     policy: str, first: Answer, closing: float, oversleep: float
@@ -266,6 +267,7 @@ def test_an_attempt_that_the_deadline_overtakes_is_not_made(
     assert trip.sent == [0]
     assert (trip.error, trip.delivered) == (None, None)
     assert lines(trip.ledger)[-1].endswith(": skipped, the deadline had passed")
+    assert trip.waits == [] or oversleep, "it sleeps although no time would be left"
     assert len(fleet.returned) == len(fleet.given) == 2
     assert trip.flight.attempts == 1
 

@@ -8,11 +8,20 @@ and what else may happen to a flight gets a rule.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, nextafter
+from math import inf
 from typing import TypeAlias, assert_never
 
 import attrs
-from checked_fleet import HINTS, MOST, ORIGINS, POLICIES, CheckedFleet, Clockwork, courses, within
+from checked_fleet import (
+    HINTS,
+    ORIGINS,
+    POLICIES,
+    SIZES,
+    CheckedFleet,
+    Clockwork,
+    courses,
+    within,
+)
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from scripted_flight import Response, TroubleError
@@ -106,7 +115,7 @@ def endings(draw: st.DrawFn) -> Ending:
         fault, was_sent = draw(st.sampled_from(Fault)), draw(st.booleans())
         error = TroubleError(fault.value)
         return lambda attempt: Failed(attempt, error, fault, Phase.WAIT, was_sent)
-    status = draw(st.sampled_from((200, 200, 200, 201, 400, 401, 404, 408, 429, 500, 503)))
+    status = draw(st.sampled_from((200, 200, 201, 400, 401, 404, 429, 429, 500, 503, 503)))
     hint = draw(HINTS)
     hides_throttle = status == 200 and hint is not None and draw(st.booleans())
     is_complete = not hides_throttle and draw(st.booleans())
@@ -122,26 +131,64 @@ def endings(draw: st.DrawFn) -> Ending:
     )
 
 
+COURSES = st.just(ANYWHERE) | courses()
+DEADLINES = st.none() | st.sampled_from((0.0, 1.0, 30.0, 60.0)) | st.floats(0.0, 100.0)
+
+
 class FlightMachine(Clockwork):
     """Flies any number of requests; the driver's part is played by the rules."""
 
-    @initialize(endpoints=st.integers(1, MOST), policy=POLICIES, origin=ORIGINS)
-    def begin(self, endpoints: int, policy: dict[str, object], origin: float) -> None:
+    @initialize(
+        endpoints=SIZES,
+        policy=POLICIES,
+        origin=ORIGINS,
+        weather=st.lists(endings(), min_size=1, max_size=4),
+    )
+    def begin(
+        self, endpoints: int, policy: dict[str, object], origin: float, weather: list[Ending]
+    ) -> None:
         self.build(endpoints, policy, origin)
+        self.weather = weather
+        """What attempts meet with these days: few things, and so the same ones repeatedly."""
         self.trips: list[Trip] = []
         self.quick: list[tuple[Ticket, float]] = []
+
+    def dues(self) -> list[float]:
+        return [*super().dues(), *(time for trip in self.trips for time in (trip.due, trip.wakes))]
 
     # What the driver does.
 
     @rule(
-        course=st.just(ANYWHERE) | courses(),
-        deadline=st.none() | st.just(0.0) | st.floats(0.0, 60.0),
+        course=COURSES,
+        deadline=DEADLINES,
         is_replayable=st.sampled_from((True, True, True, False)),
     )
     def take_off(self, course: Course, deadline: float | None, *, is_replayable: bool) -> None:
         course = within(course, len(self.fleet))
         trip = self.trip(course, deadline, is_replayable=is_replayable)
         self.obey(trip, trip.flight.begin(self.now))
+
+    @rule(
+        course=COURSES,
+        deadline=DEADLINES,
+        what=st.lists(st.integers(0, 11), min_size=1, max_size=6),
+        pace=st.sampled_from((0.0, 0.5, 20.0)),
+    )
+    def fly_on_and_on(
+        self, course: Course, deadline: float | None, what: list[int], pace: float
+    ) -> None:
+        """One flight goes far while the others wait."""
+        self.take_off(course, deadline, is_replayable=True)
+        trip = self.trips[-1]
+        for each in what:
+            self.now += pace
+            match trip.command:
+                case Send():
+                    self.meet(trip, trip.command.attempt, each)
+                case Discard() | Wait():
+                    self.go_on_with(trip, 0.0)
+                case _:
+                    break
 
     def trip(
         self,
@@ -244,13 +291,17 @@ class FlightMachine(Clockwork):
         return [trip for trip in self.trips if isinstance(trip.command, kinds)]
 
     @precondition(lambda self: bool(self.waiting_for(Send)))
-    @rule(which=st.integers(0, 100), ending=endings())
-    def end_an_attempt(self, which: int, ending: Ending) -> None:
+    @rule(which=st.integers(0, 100), what=st.integers(0, 11), times=st.sampled_from((1, 1, 2, 3)))
+    def end_an_attempt(self, which: int, what: int, times: int) -> None:
         """Flights that started early may hear late, or the other way about."""
         flying = self.waiting_for(Send)
         trip = flying[which % len(flying)]
-        assert isinstance(trip.command, Send)
-        self.tell(trip, ending(trip.command.attempt))
+        for _ in range(times):
+            if isinstance(trip.command, Send):
+                self.meet(trip, trip.command.attempt, what)
+
+    def meet(self, trip: Trip, attempt: Attempt, what: int) -> None:
+        self.tell(trip, self.weather[what % len(self.weather)](attempt))
 
     def tell(self, trip: Trip, report: Report[Response]) -> None:
         match report:
@@ -277,20 +328,15 @@ class FlightMachine(Clockwork):
     def go_on(self, which: int, oversleep: float) -> None:
         """A response is closed, or a sleep ends, a little late or much."""
         idle = self.waiting_for(Discard, Wait)
-        trip = idle[which % len(idle)]
+        self.go_on_with(idle[which % len(idle)], oversleep)
+
+    def go_on_with(self, trip: Trip, oversleep: float) -> None:
         if isinstance(trip.command, Wait):
             self.now = max(self.now, trip.wakes) + oversleep
             self.tell(trip, Woke())
         else:
             self.now += oversleep
             self.obey(trip, trip.flight.proceed(self.now))
-
-    @precondition(lambda self: any(trip.due < inf for trip in self.trips))
-    @rule(which=st.integers(0, 100), is_early=st.booleans())
-    def let_time_pass_to_a_deadline(self, which: int, *, is_early: bool) -> None:
-        due = [trip.due for trip in self.trips if trip.due < inf]
-        time = due[which % len(due)]
-        self.now = max(self.now, nextafter(time, -inf) if is_early else time)
 
     @precondition(lambda self: any(trip.command is not None for trip in self.trips))
     @rule(which=st.integers(0, 100))
@@ -337,9 +383,18 @@ class FlightMachine(Clockwork):
         if how == "abandoned" and not attempt.is_settled:
             trip.flight.body_abandoned(attempt, self.now)
         elif how == "broken":
-            trip.flight.body_broke(attempt, fault, TroubleError("cut"), self.now)
+            self.cut(trip.flight, attempt, fault)
         trip.delivered = None
         self.trips.remove(trip)
+
+    def cut(self, flight: Flight[Response], attempt: Attempt, fault: Fault) -> None:
+        """A body that breaks is news, unless its endpoint has failed or come back meanwhile."""
+        ticket, before = attempt.ticket, self.fleet.facts(self.now)
+        now_in = self.fleet.reference.endpoints[attempt.index].generation
+        counted_in = self.fleet.settled.get(ticket, -1)
+        flight.body_broke(attempt, fault, TroubleError("cut"), self.now)
+        if attempt.is_settled and counted_in != now_in:
+            assert self.fleet.facts(self.now) == before
 
     # The usual request, which has no flight unless something goes wrong.
 
@@ -354,9 +409,9 @@ class FlightMachine(Clockwork):
     @rule(
         which=st.integers(0, 100),
         how=st.sampled_from(("landed", "raised", "trouble", "trouble")),
-        ending=endings(),
+        what=st.integers(0, 11),
     )
-    def end_quickly(self, which: int, how: str, ending: Ending) -> None:
+    def end_quickly(self, which: int, how: str, what: int) -> None:
         ticket, started = self.quick.pop(which % len(self.quick))
         if how == "landed":
             self.fleet.landed(ticket, self.now)
@@ -367,11 +422,12 @@ class FlightMachine(Clockwork):
             attempt = trip.flight.take_off(ticket)
             trip.sent.append(0)
             trip.lines.append(Line(0, "pending", ticket, attempt))
-            self.tell(trip, ending(attempt))
+            self.meet(trip, attempt, what)
 
-    @rule()
-    def reset(self) -> None:
-        self.fleet.reset()
+    @rule(is_meant=st.sampled_from((True, False, False, False)))
+    def reset(self, *, is_meant: bool) -> None:
+        if is_meant:
+            self.fleet.reset()
 
     # Laws.
 
