@@ -143,6 +143,7 @@ class Health:
         self.state = State.HEALTHY
         self.generation = 0
         self._sequence = 0
+        self._good = 0
         self._lease_until = -inf
         self._forget()
 
@@ -150,6 +151,14 @@ class Health:
         """Forget everything; the outcomes of attempts that are under way will change nothing."""
         self._move(Cue.RESET)
         self._forget()
+
+    def _forget(self) -> None:
+        self.failed_until = -inf
+        self.throttled_until = -inf
+        self._level = 0
+        self._pause = 0.0
+        self._healthy_since = -inf
+        self._forget_evidence()
 
     def is_open(self, now: float) -> bool:
         """Tell whether a request may come here on its first pass over the fleet."""
@@ -318,14 +327,6 @@ class Health:
     def _move(self, cue: Cue) -> None:
         self.state = TRANSITIONS[self.state][cue]
         self.generation += 1
-
-    def _forget(self) -> None:
-        self.failed_until = -inf
-        self.throttled_until = -inf
-        self._level = 0
-        self._pause = 0.0
-        self._healthy_since = -inf
-        self._forget_evidence()
 
     def _forget_evidence(self) -> None:
         self._good = self._sequence

@@ -19,6 +19,7 @@ from azure_failover.core.course import Course, Reach
 from azure_failover.core.health import Ticket
 from azure_failover.core.verdict import Effect
 
+
 class FleetMachine(Clockwork):
     """Starts and ends attempts as any number of threads and tasks might."""
 
@@ -58,8 +59,8 @@ class FleetMachine(Clockwork):
         for _ in range(times):
             self.under_way.append((index, self.fleet.again(index, self.now)))
 
-    @rule(tried=st.integers(0, 2**MOST - 1), course=courses())
-    def look_ahead(self, tried: int, course: Course) -> None:
+    @rule(course=courses())
+    def look_ahead(self, course: Course) -> None:
         """What is foreseen is what would come, and looking changes nothing."""
         self.fleet.foresees(self.now, within(course, len(self.fleet)))
 

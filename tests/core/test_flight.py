@@ -343,6 +343,24 @@ def test_a_stream_that_breaks_is_a_failure(*, has_content: bool) -> None:
     assert isinstance(flight.take_events()[0], EndpointFailed)
 
 
+@pytest.mark.parametrize("has_come_back", [True, False])
+def test_a_stream_that_breaks_after_its_endpoint_has_changed_is_no_news(
+    *, has_come_back: bool
+) -> None:
+    """Promise 4: streams that an outage cuts one after another neither probe nor lengthen it."""
+    fleet = WatchedFleet(2)
+    flight, delivered = opened(fleet)
+    flight.content_came(delivered.attempt, 1.0)
+    fleet.note(0, fleet.again(0, 1.0), Effect.FAILURE, 1.0)
+    if has_come_back:
+        fleet.note(0, fleet.again(0, 2.0), Effect.ALIVE, 2.0)
+    before = fleet.status(9.0)
+    flight.body_broke(delivered.attempt, Fault.READ_TIMEOUT, TroubleError("cut off"), 9.0)
+    assert fleet.status(9.0) == before
+    assert flight.take_events() == ()
+    assert flight.ledger().entries[0].error == "TroubleError: cut off"
+
+
 def test_a_probe_whose_stream_breaks_lengthens_the_pause() -> None:
     """A probe is a success only if content came."""
     fleet, clock = WatchedFleet(2), Clock()
