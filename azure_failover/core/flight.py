@@ -130,13 +130,13 @@ class Flight(Generic[R]):
 
     def proceed(self, now: float) -> Command[R]:
         """Give the command that follows a :class:`Discard`."""
-        if self._wait:
-            wait, self._wait = self._wait, 0.0
+        wait, self._wait = self._wait, 0.0
+        if wait and not self._deadline.is_late(now + wait):
             return Wait(wait)
         attempt, self._next = self._next, None
         if attempt is None:
             return self._go_on(now, None)
-        if self._deadline.is_late(now):
+        if self._deadline.is_late(now + wait):
             self._forgo(attempt, now)
             return GiveUp(None)
         attempt.started = now
@@ -277,12 +277,13 @@ class Flight(Generic[R]):
     def body_broke(self, attempt: Attempt, fault: Fault, error: Exception, now: float) -> None:
         """Take in that a delivered response broke off; the caller gets the exception.
 
-        Content that came before had proved the endpoint alive; then this is news of its own.
+        Content that came before had proved the endpoint alive; then this is news of its own,
+        unless the endpoint has failed or been reset meanwhile.
         """
         attempt.error = self._fleet.config.redact(in_words(error))
         attempt.phase = Phase.BODY
         if attempt.is_settled:
-            attempt.ticket = self._fleet.proxy_ticket(attempt.index, now)
+            attempt.ticket = self._fleet.resume(attempt.index, attempt.ticket, now)
         self._note(attempt, judge_fault(fault), now)
 
     def take_events(self) -> tuple[Event, ...]:
@@ -334,7 +335,7 @@ class Flight(Generic[R]):
         return self._tried.bit_count() == len(self._fleet) - len(self._course.closed)
 
     def _forgo(self, attempt: Attempt, now: float) -> None:
-        """Give up an attempt that was reserved, because a discard or a sleep took too long."""
+        """Give up an attempt that was reserved, because a discard or a sleep takes too long."""
         self.attempts -= 1
         attempt.outcome, attempt.error = "skipped", "the deadline left no time"
         self._note(attempt, judge_fault(Fault.DEADLINE), now)

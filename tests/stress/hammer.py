@@ -87,7 +87,7 @@ class Run:
 
     def luck(self, who: str) -> Random:
         """Give the random source of somebody who takes part."""
-        return Random(f"{self.seed} {who}")  # noqa: S311  (a plan, not a secret)
+        return Random(f"{self.seed} {who}")
 
 
 @attrs.define
