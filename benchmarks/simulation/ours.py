@@ -101,7 +101,8 @@ class Ours:
 
 
 def _report(attempt: Attempt | Woke, status: int) -> Report[int]:
-    if isinstance(attempt, Woke):
+    """Say what happened; what the world was asked to wake us with is a report itself."""
+    if not isinstance(attempt, Attempt):
         return attempt
     if status:
         return Answered(attempt, status, status, is_complete=True)
