@@ -43,7 +43,7 @@ from azure_failover.transport._explain import explained
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
 from azure_failover.transport._journey import Journey
-from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_error, label_response
+from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_response
 from azure_failover.transport._log import log, log_retries
 from azure_failover.transport._options import (
     DEFAULT_OPTIONS,
@@ -144,7 +144,7 @@ class Driver(Generic[Req, Resp]):
                         self._runtime.sleep(command.seconds)
                         command = flight.tell(Woke(), self.clock())
                     case GiveUp():
-                        raise self._final_error(flight, command.error)
+                        raise self._delivery.final_error(flight, command.error)
                     case _:
                         assert_never(command)
         except BaseException:
@@ -231,7 +231,7 @@ class Driver(Generic[Req, Resp]):
                         await self._runtime.async_sleep(command.seconds)
                         command = flight.tell(Woke(), self.clock())
                     case GiveUp():
-                        raise self._final_error(flight, command.error)
+                        raise self._delivery.final_error(flight, command.error)
                     case _:
                         assert_never(command)
         except BaseException:
@@ -377,15 +377,6 @@ class Driver(Generic[Req, Resp]):
         command = flight.tell(self._reports.of(attempt, result), self.clock())
         self._publish(flight.take_events())
         return command
-
-    def _final_error(self, flight: Flight[Resp], error: Exception | None) -> Exception:
-        ledger = flight.ledger()
-        if error is None and flight.is_barred:
-            error = self._family.refused_error(f"no endpoint can take this request:\n{ledger}")
-        elif error is None:
-            error = self._family.timeout_error("the deadline left no time to try an endpoint")
-        label_error(error, ledger)
-        return error
 
     def _warn_of_retries(self, headers: Mapping[str, str]) -> None:
         """Warn once if the SDK above retries: its attempts multiply ours."""
