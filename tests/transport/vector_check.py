@@ -129,7 +129,7 @@ def _landing_problems(wanted: Landing, flown: Flown) -> list[str]:
     found: dict[str, Any] = {
         "answer": flown.response.status_code if has_answer else f"none but {flown.error!r}",
         "error": error or "none",
-        "by": ledger and ledger.endpoint,
+        "by": (ledger and ledger.endpoint) or "none",
         "exhausted": ledger and ledger.is_exhausted,
         "should_retry": has_answer and flown.response.headers.get("x-should-retry") != "false",
         "took": None if flown.ended is None else flown.ended - flown.started,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import cycle
+from math import inf
 from typing import Any, Final, assert_never
 from urllib.parse import urlsplit
 
-import attrs
 from vector_check import Flown, Scene, check
 from vector_endpoints import TAG, Cast
 from vector_format import (
@@ -169,8 +169,7 @@ class _Play:
             stream = {"stream": True} if asked.stream else {}
             content = json.dumps({"model": "gpt", **stream, **asked.body}).encode()
         if asked.once:
-            assert isinstance(content, bytes)
-            content = _Once(content)
+            content = iter([content]) if self._world.colour == "sync" else _one_by_one([content])
         query = "" if "/v1/" in path else "?api-version=2024-10-21"
         return self._client.build_request(
             method,
@@ -183,22 +182,21 @@ class _Play:
 
     async def _answer(self, request: Any, asked: Asked) -> Any:
         """Send a request; read the answer, or so many pieces of it."""
+        left = inf if asked.reads is None else asked.reads
         if self._world.colour == "sync":
             response = self._client.send(request, stream=True)
             try:
-                for number, _ in enumerate(response.iter_raw(), 1):
-                    if number == asked.reads:
-                        break
+                pieces = response.iter_raw()
+                while left > 0 and next(pieces, None) is not None:
+                    left -= 1
             finally:
                 response.close()
             return response
         response = await self._client.send(request, stream=True)
         try:
-            number = 0
-            async for _ in response.aiter_raw():
-                number += 1
-                if number == asked.reads:
-                    break
+            pieces = response.aiter_raw()
+            while left > 0 and await anext(pieces, None) is not None:
+                left -= 1
         finally:
             await response.aclose()
         return response
@@ -216,14 +214,6 @@ class _Play:
                 assert came == told, f"{name} reached {came}, and its ledger says {told}"
 
 
-@attrs.define(eq=False)
-class _Once:
-    """A body that is read as it is sent, and so can be sent only once."""
-
-    content: bytes
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self.content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self.content
+async def _one_by_one(pieces: list[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece

@@ -85,7 +85,7 @@ def _list_of(kind: Any, converter: Converter) -> _Hook:
     def hook(given: Any, _: Any) -> tuple[Any, ...]:
         if not isinstance(given, list):
             raise ValueError(f"{given!r} is no list")  # noqa: TRY004
-        return tuple(converter.structure(each, item) for each in cast("list[Any]", given))
+        return tuple(converter.structure(given, list[item]))
 
     return hook
 
@@ -105,8 +105,9 @@ def _one_of(kind: Any, converter: Converter) -> _Hook:
 
 
 def _is_plain_union(kind: Any) -> bool:
-    kinds = get_args(kind)
-    return get_origin(kind) in (Union, types.UnionType) and not any(map(attrs.has, kinds))
+    kinds = [each for each in get_args(kind) if each is not types.NoneType]
+    is_union = get_origin(kind) in (Union, types.UnionType) and len(kinds) > 1
+    return is_union and not any(map(attrs.has, kinds))
 
 
 def _event(given: Any, _: Any) -> Event:
@@ -122,7 +123,7 @@ def _event(given: Any, _: Any) -> Event:
 
 def _behaviours(given: Any, _: Any) -> tuple[Behaviour, ...]:
     several = cast("list[Any]", given) if isinstance(given, list) else [given]
-    return tuple(_CONVERTER.structure(each, Behaviour) for each in several)
+    return tuple(_CONVERTER.structure(several, list[Behaviour]))
 
 
 def _fields_of_line(given: Any) -> Any:

@@ -91,17 +91,22 @@ class TaskStage:
     def run(self, play: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a director as the loop's main task."""
 
-        async def main() -> None:
+        async def main() -> Exception | None:
+            error = None
             async with anyio.create_task_group() as self._group:
                 try:
                     await play()
-                finally:
-                    self._group.cancel_scope.cancel()
+                except Exception as caught:  # noqa: BLE001  (raised as it is, not in a group)
+                    error = caught
+                self._group.cancel_scope.cancel()
+            return error
 
         options: dict[str, Any] = {"loop_factory": _Loop}
         if self._backend == "trio":
             options = {"clock": trio.testing.MockClock(autojump_threshold=0)}
-        anyio.run(main, backend=self._backend, backend_options=options)
+        error = anyio.run(main, backend=self._backend, backend_options=options)
+        if error is not None:
+            raise error
 
     async def hold(self, seconds: float, gate: Gate) -> bool:
         """Suspend this task."""
