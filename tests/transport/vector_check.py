@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf, isclose
+from operator import contains
 from typing import Any, Final
 
 import attrs
@@ -70,9 +71,7 @@ def check(outcome: Outcome, scene: Scene, where: str) -> None:
 
 
 def _names_a_landing(outcome: Outcome) -> bool:
-    return any(
-        getattr(outcome, field.name) is not None for field in attrs.fields(Landing)
-    )
+    return any(getattr(outcome, field.name) is not None for field in attrs.fields(Landing))
 
 
 def _of(name: str, ended: Mapping[str, Flown]) -> list[str]:
@@ -152,12 +151,16 @@ def _ledger_problems(wanted: Sequence[Line], entries: Sequence[Entry]) -> list[s
     return [
         problem
         for number, (line, entry) in enumerate(zip(wanted, entries, strict=True), 1)
-        for problem in (
-            *_unlike_text(f"ledger, line {number}: note", line.note, entry.error),
-            *_unlike(f"ledger, line {number}: phase", line.phase, entry.phase and entry.phase.value),
-            *_unlike(f"ledger, line {number}: started", line.started, entry.started),
-            *_unlike(f"ledger, line {number}: elapsed", line.elapsed, entry.elapsed),
-        )
+        for problem in _line_problems(f"ledger, line {number}: ", line, entry)
+    ]
+
+
+def _line_problems(where: str, wanted: Line, found: Entry) -> list[str]:
+    return [
+        *_unlike_text(f"{where}note", wanted.note, found.error),
+        *_unlike(f"{where}phase", wanted.phase, found.phase and found.phase.value),
+        *_unlike(f"{where}started", wanted.started, found.started),
+        *_unlike(f"{where}elapsed", wanted.elapsed, found.elapsed),
     ]
 
 
@@ -188,8 +191,6 @@ def _unlike_text(fact: str, wanted: str | None, found: str | None) -> list[str]:
 
 
 def _unlike_texts(fact: str, wanted: Sequence[str] | None, found: Sequence[str]) -> list[str]:
-    if wanted is None:
-        return []
-    if len(wanted) == len(found) and all(part in text for part, text in zip(wanted, found, strict=True)):
+    if wanted is None or len(wanted) == len(found) == sum(map(contains, found, wanted)):
         return []
     return [f"{fact} are {list(found)!r}, and should be {list(wanted)!r}"]

@@ -135,13 +135,14 @@ class Cast:
 
     def transport(self, family: Any) -> Any:
         """Give an inner transport of a family, for threads and for tasks."""
+        attend = self.attend
 
         class Inner(family.BaseTransport, family.AsyncBaseTransport):  # type: ignore[misc]
-            def handle_request(_, request: Any) -> Any:  # noqa: N805
-                return plainly(self.attend(family, request))
+            def handle_request(self, request: Any) -> Any:
+                return plainly(attend(family, request))
 
-            async def handle_async_request(_, request: Any) -> Any:  # noqa: N805
-                return await self.attend(family, request)
+            async def handle_async_request(self, request: Any) -> Any:
+                return await attend(family, request)
 
         return Inner()
 

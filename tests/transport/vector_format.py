@@ -37,7 +37,7 @@ class Given:
     """The configuration: in the short form, or as ``config`` in the documented dict form."""
 
     endpoints: tuple[str | Mapping[str, Any], ...] = ()
-    policy: Mapping[str, Any] = attrs.field(factory=dict)
+    policy: Mapping[str, Any] = {}
     config: Mapping[str, Any] | None = None
     luck: tuple[float, ...] = (0.0,)
 
@@ -45,13 +45,14 @@ class Given:
         """Give the configuration as a user would write it."""
         if self.config is not None:
             return self.config
-        shorts = [{"name": each} if isinstance(each, str) else each for each in self.endpoints]
-        primary, *backups = [
-            {"endpoint": f"https://{short['name']}.example", "api_key": f"key-of-{short['name']}"}
-            | short
-            for short in shorts
-        ]
+        primary, *backups = map(_written_out, self.endpoints)
         return {"deployment_name": "gpt", **primary, "backups": backups, "policy": self.policy}
+
+
+def _written_out(endpoint: str | Mapping[str, Any]) -> dict[str, Any]:
+    fields = {"name": endpoint} if isinstance(endpoint, str) else endpoint
+    name = fields["name"]
+    return {"endpoint": f"https://{name}.example", "api_key": f"key-of-{name}", **fields}
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ class Behaviour:
     status: int = 200
     after: float = 0.0
     retry_after: float | str | None = None
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = {}
     body: Mapping[str, Any] | None = None
 
 
@@ -88,12 +89,12 @@ class Asked:
     """What a request asks for."""
 
     to: str | None = None
-    body: Mapping[str, Any] = attrs.field(factory=dict)
+    body: Mapping[str, Any] = {}
     stream: bool = False
     reads: int | None = None
     once: bool = False
     timeout: float | None = None
-    options: Mapping[str, Any] = attrs.field(factory=dict)
+    options: Mapping[str, Any] = {}
     count: int = 1
 
 
@@ -180,11 +181,11 @@ class Condition:
 class Outcome(Landing):
     """What is so after a phase. What is not named is not checked."""
 
-    requests: Mapping[str, Landing] = attrs.field(factory=dict)
+    requests: Mapping[str, Landing] = {}
     under_way: tuple[str, ...] | None = None
     seen: Mapping[str, int] | None = None
     reached: tuple[str, ...] | None = None
-    status: Mapping[str, Condition] = attrs.field(factory=dict)
+    status: Mapping[str, Condition] = {}
     in_use: str | None = None
     warnings: tuple[str, ...] | None = None
 

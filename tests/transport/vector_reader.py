@@ -24,7 +24,7 @@ class _Loader(yaml.SafeLoader):
     """YAML in which no key stands twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        keys = [key.value for key, _ in node.value]
         if twice := {key for key in keys if keys.count(key) > 1}:
             line = node.start_mark.line + 1
             raise VectorError(f"line {line}: {', '.join(map(str, twice))} stands twice")
@@ -49,7 +49,7 @@ def read_vectors(path: Path) -> tuple[Vector, ...]:
 def _vector(file: str, given: object) -> Vector:
     try:
         return _CONVERTER.structure(given, Vector)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (a group of whatever the hooks raised)
         problems = "\n  ".join(transform_error(error, format_exception=_in_words))
         name = _mapping(given).get("description", "a vector without a description")
         raise VectorError(f"{file}: {name}\n  {problems}") from None
@@ -80,12 +80,12 @@ def _exactly(*kinds: type) -> _Hook:
 
 
 def _list_of(kind: Any, converter: Converter) -> _Hook:
-    item = get_args(kind)[0]
+    items: Any = types.GenericAlias(list, get_args(kind)[:1])
 
     def hook(given: Any, _: Any) -> tuple[Any, ...]:
         if not isinstance(given, list):
             raise ValueError(f"{given!r} is no list")  # noqa: TRY004
-        return tuple(converter.structure(given, list[item]))
+        return tuple(converter.structure(given, items))
 
     return hook
 
@@ -102,6 +102,11 @@ def _one_of(kind: Any, converter: Converter) -> _Hook:
         raise ValueError(f"{given!r} is none of what may stand here")
 
     return hook
+
+
+def _is_tuple(kind: Any) -> bool:
+    origin: object = get_origin(kind)
+    return origin is tuple
 
 
 def _is_plain_union(kind: Any) -> bool:
@@ -122,8 +127,8 @@ def _event(given: Any, _: Any) -> Event:
 
 
 def _behaviours(given: Any, _: Any) -> tuple[Behaviour, ...]:
-    several = cast("list[Any]", given) if isinstance(given, list) else [given]
-    return tuple(_CONVERTER.structure(several, list[Behaviour]))
+    is_one = not isinstance(given, list)
+    return tuple(_CONVERTER.structure([given] if is_one else given, list[Behaviour]))
 
 
 def _fields_of_line(given: Any) -> Any:
@@ -149,33 +154,31 @@ def _fields_of_condition(given: Any) -> Any:
     return {"state": given} if isinstance(given, str) else given
 
 
+def _shorten(converter: Converter, kind: type, fields: Callable[[Any], Any]) -> None:
+    """Let a value be written in a short form that stands for some of its fields."""
+    from_dict: Any = make_dict_structure_fn
+    whole: _Hook = from_dict(kind, converter, _cattrs_forbid_extra_keys=True)
+
+    def hook(given: Any, to: Any) -> Any:
+        return whole(fields(given), to)
+
+    converter.register_structure_hook(kind, hook)
+
+
 def _converter() -> Converter:
     converter = Converter(forbid_extra_keys=True)
     for kinds in ((int,), (str,), (bool,), (float, int)):
         converter.register_structure_hook(kinds[0], _exactly(*kinds))
-    converter.register_structure_hook_factory(lambda kind: get_origin(kind) is tuple)(_list_of)
+    converter.register_structure_hook_factory(_is_tuple)(_list_of)
     converter.register_structure_hook_factory(_is_plain_union)(_one_of)
     converter.register_structure_hook_func(lambda kind: kind == tuple[Behaviour, ...], _behaviours)
     converter.register_structure_hook_func(lambda kind: kind == Event, _event)
-    short_forms: dict[type, Callable[[Any], Any]] = {
-        Behaviour: _fields_of_behaviour,
-        Condition: _fields_of_condition,
-        Line: _fields_of_line,
-    }
-    for kind, fields in short_forms.items():
-        whole = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
-        converter.register_structure_hook(
-            kind, lambda given, to, whole=whole, fields=fields: whole(fields(given), to)
-        )
-    converter.register_structure_hook(
-        Finish,
-        make_dict_structure_fn(
-            Finish,
-            converter,
-            _cattrs_forbid_extra_keys=True,
-            does=override(rename="with"),
-        ),
-    )
+    _shorten(converter, Behaviour, _fields_of_behaviour)
+    _shorten(converter, Condition, _fields_of_condition)
+    _shorten(converter, Line, _fields_of_line)
+    renamed = override(rename="with")
+    whole = make_dict_structure_fn(Finish, converter, _cattrs_forbid_extra_keys=True, does=renamed)
+    converter.register_structure_hook(Finish, whole)
     return converter
 
 

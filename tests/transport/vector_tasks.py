@@ -29,9 +29,7 @@ class _Selector(selectors.SelectSelector):
         super().__init__()
         self._idle = idle
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready and (timeout is None or timeout > 0):
             self._idle(timeout)
