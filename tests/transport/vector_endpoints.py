@@ -15,6 +15,8 @@ from vector_stage import Gate, Stage, plainly, settled
 
 TAG: Final = "vector"
 """The request extension by which an attempt is known as its request's."""
+MOST: Final = 20
+"""No request makes so many attempts."""
 
 
 class Fate(NamedTuple):
@@ -95,6 +97,8 @@ class Cast:
         endpoint = self._hosts[request.url.netloc.decode()]
         arrival = Arrival(endpoint, request.extensions[TAG])
         self.arrivals.append(arrival)
+        count = sum(each.request == arrival.request for each in self.arrivals)
+        assert count < MOST, f"{arrival.request} tries again and again"
         try:
             return await self._attend(family, request, arrival, self._next(endpoint))
         finally:
