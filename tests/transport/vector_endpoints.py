@@ -45,20 +45,24 @@ FATES: Final[Mapping[Deed, Fate]] = {
 
 
 class Shape(NamedTuple):
-    """An answer's body: its kind, how many pieces come, and what breaks it off."""
+    """An answer's body: its kind, how many pieces come, and what breaks it off.
+
+    What is endless goes on with a piece each second.
+    """
 
     is_stream: bool = False
     pieces: int = 2
     error: str | None = None
     limit: str | None = None
+    is_endless: bool = False
 
 
 SHAPES: Final[Mapping[Deed, Shape]] = {
     "answers": Shape(),
     "resets_in_body": Shape(pieces=1, error="ReadError"),
     "hangs_in_body": Shape(pieces=1, error="ReadTimeout", limit="read"),
+    "trickles": Shape(pieces=1, is_endless=True),
     "streams": Shape(is_stream=True),
-    "resets_before_content": Shape(is_stream=True, pieces=0, error="ReadError"),
     "resets_in_stream": Shape(is_stream=True, pieces=1, error="ReadError"),
 }
 
@@ -168,6 +172,9 @@ def _body(
     async def chunks() -> AsyncIterator[bytes]:
         for piece in pieces:
             yield piece
+        while shape.is_endless:
+            await stage.hold(1.0, Gate())
+            yield b" "
         if shape.error is not None:
             if shape.limit is not None:
                 await stage.hold(limits[shape.limit], Gate())

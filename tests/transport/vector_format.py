@@ -24,7 +24,7 @@ Deed = Literal[
     "malformed",
     "resets_in_body",
     "hangs_in_body",
-    "resets_before_content",
+    "trickles",
     "resets_in_stream",
 ]
 

@@ -37,6 +37,8 @@ OPERATIONS: Final = {
     "responses": "POST /openai/v1/responses",
 }
 """Short names; any other operation is written as method and path."""
+AFTERMATH: Final = 1000.0
+"""Seconds after which attempts that nobody waits for have ended, too."""
 
 
 def play(vector: Vector, world: World) -> None:
@@ -102,7 +104,7 @@ class _Play:
                     warnings=self._warnings.texts,
                 )
                 check(phase.outcome, scene, f"phase {number}")
-            self._check_the_end()
+            await self._check_the_end()
         finally:
             logger.removeHandler(self._warnings)
 
@@ -201,10 +203,11 @@ class _Play:
             await response.aclose()
         return response
 
-    def _check_the_end(self) -> None:
+    async def _check_the_end(self) -> None:
         """What is so at the end of every vector, whatever it is about."""
         left = [name for name, flown in self._flown.items() if not flown.is_over]
         assert not left, f"{left} are still under way at the end"
+        await self._stage.elapse(AFTERMATH)
         for arrival in self._cast.arrivals:
             assert arrival.closings in (None, 1), f"{arrival} was closed {arrival.closings} times"
         for name, flown in self._flown.items():
