@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
+import attrs
 import pytest
-from vector_format import Vector
+from vector_format import (
+    Behaviour,
+    Condition,
+    Deed,
+    Event,
+    Given,
+    Landing,
+    Line,
+    Outcome,
+    Vector,
+)
 from vector_play import play
 from vector_reader import VectorError, read_vectors
 from worlds import World
@@ -103,3 +115,12 @@ def test_what_differs_from_an_outcome_is_told(
     (vector,) = read_vectors(path)
     with pytest.raises(AssertionError, match=re.escape(problem)):
         play(vector, world)
+
+
+def test_the_page_for_newcomers_names_every_word_of_the_format() -> None:
+    """What a vector may say is said in one place, and nothing is missing there."""
+    page = (VECTORS / "README.md").read_text("utf-8")
+    kinds = (Given, Behaviour, *get_args(Event), Line, Landing, Condition, Outcome)
+    fields = {field.name for kind in kinds for field in attrs.fields(kind)}
+    words = {*fields, *get_args(Deed), "reset", "with"} - {"endpoint", "what"}
+    assert sorted(word for word in words if not re.search(rf"\b{word}\b", page)) == []
