@@ -103,6 +103,20 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Health rules in virtual time; ``-- --quick`` as a smoke test, ``--write`` docs and plots."""
+    install(session, "bench")
+    session.run("python", "benchmarks/simulate.py", *session.posargs)
+
+
+@nox.session
+def stress(session: nox.Session) -> None:
+    """Threads and tasks hammer a fleet for 60 s per world; ``-- --seconds 5`` as a smoke test."""
+    install(session, "tests")
+    session.run("python", "tests/stress/hammer.py", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """The demo: a region dies under load, requests move on, and come back."""
     install(session)

@@ -44,8 +44,8 @@ from azure_failover.core.errors import (
     StatusError,
 )
 from azure_failover.core.explanation import Explanation, Stop
-from azure_failover.core.fleet import EndpointStatus, Status
 from azure_failover.core.ledger import Entry, Ledger, Phase
+from azure_failover.core.status import EndpointStatus, Status
 from azure_failover.transport._httpx import FailoverTransport
 from azure_failover.transport._labels import ledger_of
 from azure_failover.transport._options import FailoverOptions, failover_options

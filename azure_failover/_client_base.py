@@ -24,10 +24,11 @@ from azure_failover.core.errors import (
     error_for_status,
 )
 from azure_failover.core.explanation import Explanation
-from azure_failover.core.fleet import EndpointStatus, Status
+from azure_failover.core.hints import hint_in
 from azure_failover.core.ledger import Ledger
 from azure_failover.core.routes import DEPLOYMENT_ROUTES
-from azure_failover.core.verdict import error_facts, retry_after
+from azure_failover.core.status import EndpointStatus, Status
+from azure_failover.core.verdict import error_facts
 from azure_failover.transport._httpx import FailoverTransport
 from azure_failover.transport._labels import ledger_of
 from azure_failover.transport._options import EXTENSION, FailoverOptions
@@ -156,10 +157,10 @@ class Base:
             status=status,
             code=code,
             body=body,
-            retry_after=retry_after(
-                response.headers.get("retry-after-ms"),
-                response.headers.get("retry-after"),
+            retry_after=hint_in(
+                response.headers,
                 wall=self._wall(),
+                is_throttled=status == 429,  # noqa: PLR2004
             ),
             ledger=ledger,
         )

@@ -45,7 +45,7 @@ def chat(count: int, text: str, **more: object) -> bytes:
 
 def images(size: int, *, is_first: bool = False) -> bytes:
     """Make a chat request with three pictures."""
-    picture = base64.b64encode(random.Random(0).randbytes(size // 4)).decode()  # noqa: S311
+    picture = base64.b64encode(random.Random(0).randbytes(size // 4)).decode()
     part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}
     messages = [
         {"role": "user", "content": [{"type": "text", "text": "What is this?"}, *[part] * 3]}
@@ -81,7 +81,7 @@ def bodies(size: int) -> list[Body]:
 
 def form(size: int) -> bytes:
     """Make a form with an audio file, as httpx writes it."""
-    line, audio = b"--0123456789abcdef", random.Random(0).randbytes(size)  # noqa: S311
+    line, audio = b"--0123456789abcdef", random.Random(0).randbytes(size)
     head = b'\r\nContent-Disposition: form-data; name="model"\r\n\r\n' + MODEL.encode() + b"\r\n"
     file = b'\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     return line + head + line + file + audio + b"\r\n" + line + b"--\r\n"

@@ -17,10 +17,12 @@ from azure_failover.core._flaws import (
     Flaw,
     choice_flaws,
     choices_of,
+    is_positive,
     raise_flaws,
     remedy,
     seconds_flaw,
     text_flaw,
+    whole_flaw,
 )
 from azure_failover.core.credentials import (
     MASK,
@@ -89,6 +91,8 @@ class EndpointFields(TypedDict, total=False):
     key_header: str
     auth: Literal["endpoint", "client"]
     api: Literal["any", "v1", "dated"]
+    tier: int
+    weight: float
 
 
 @attrs.frozen(kw_only=True, init=False)
@@ -117,6 +121,10 @@ class Endpoint:
         key_header: The header that ``api_key`` travels in, in lower case.
         auth: ``client`` leaves the credential that the request came with.
         api: Which URLs the resource serves: ``v1``, ``dated`` or ``any`` of them.
+        tier: Endpoints of a lower tier are tried first, whatever the strategy: 0 for provisioned
+            throughput, say, and 1 for pay-as-you-go.
+        weight: Its share of first choices among its tier, in proportion to the others' weights,
+            under the strategy ``weighted``.
     """
 
     endpoint: str = attrs.field(converter=normal_url)
@@ -133,6 +141,8 @@ class Endpoint:
     key_header: str = attrs.field(default="api-key", converter=_lower)
     auth: Literal["endpoint", "client"] = "endpoint"
     api: Literal["any", "v1", "dated"] = "any"
+    tier: int = 0
+    weight: float = 1.0
 
     if TYPE_CHECKING:
 
@@ -232,6 +242,8 @@ def endpoint_flaws(values: Mapping[str, Any]) -> list[Flaw]:
         *_name_flaw(values.get("name", "")),
         *_deployments_flaw(values.get("deployments", {})),
         *_key_header_flaw(values.get("key_header", "api-key")),
+        *whole_flaw("tier", values.get("tier", 0)),
+        *_weight_flaw(values.get("weight", 1.0)),
         *choice_flaws(values, CHOICES),
     ]
 
@@ -274,6 +286,11 @@ def _key_header_flaw(name: object) -> Iterator[Flaw]:
         yield Flaw("key_header", "is the header of tokens", advice)
     elif name.lower() in _OTHER_HEADERS or name.lower().startswith("proxy-"):
         yield Flaw("key_header", "is a header with another purpose", remedy("key_header"))
+
+
+def _weight_flaw(weight: object) -> Iterator[Flaw]:
+    if not is_positive(weight):
+        yield Flaw("weight", "is not a positive number", remedy("weight"))
 
 
 def _version_flaw(version: object) -> Iterator[Flaw]:

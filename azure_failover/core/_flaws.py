@@ -33,10 +33,15 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "allow_insecure": "give true or false, or leave it out",
     "auth": 'give "endpoint" or "client", or leave it out',
     "api": 'give "any", "v1" or "dated", or leave it out',
+    "tier": "give a whole number from 0: lower tiers are tried first",
+    "weight": "give a positive number, such as 2.5",
+    "failback_ramp": "give a number of seconds, such as 60; 0 returns at once",
     "backups": 'give a list of mappings, such as [{"endpoint": "https://…"}]',
     "policy": 'give a mapping, such as {"failback": "auto"}',
     "max_retries": "leave it out: each endpoint is tried once",
     "attempt_timeout": 'give a number of seconds, or a mapping such as {"connect": 5, "read": 30}',
+    "hedge_after": 'give a number of seconds, such as 10.0, or "p95"; null for never',
+    "detect_silence": "give true or false, or leave it out",
     "buffer_limit": "give a number of bytes, such as 33554432; 0 buffers nothing",
 }
 
@@ -76,17 +81,42 @@ def text_flaw(field: str, value: object) -> Iterator[Flaw]:
         yield Flaw(field, "has control characters or white space around it", remedy(field))
 
 
-def is_seconds(value: object) -> bool:
+def whole_flaw(field: str, value: object) -> Iterator[Flaw]:
+    """Find what keeps a value from being a whole number from 0."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        yield Flaw(field, "is not a whole number", remedy(field))
+    elif value < 0:
+        yield Flaw(field, "is below 0", remedy(field))
+
+
+def is_positive(value: object) -> bool:
     """Tell whether a value is a positive, finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return 0 < value <= sys.float_info.max
 
 
+def is_seconds(value: object) -> bool:
+    """Tell whether a value can be a length of time."""
+    return is_positive(value)
+
+
 def seconds_flaw(field: str, value: object) -> Iterator[Flaw]:
     """Find what keeps a value from being seconds; None is no flaw."""
     if value is not None and not is_seconds(value):
         yield Flaw(field, "is not a positive number of seconds", "give one, such as 10.0")
+
+
+def spare_flaw(field: str, value: object) -> Iterator[Flaw]:
+    """Find what keeps a value from being seconds, or none."""
+    if not is_seconds(value) and (isinstance(value, bool) or value != 0):
+        yield Flaw(field, "is not a number of seconds, 0 or more", "give one, such as 10.0")
+
+
+def share_flaw(field: str, value: object) -> Iterator[Flaw]:
+    """Find what keeps a value from being a share of the whole."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        yield Flaw(field, "is not a share from 0 to 1", "give one, such as 0.2")
 
 
 def choice_flaw(field: str, choices: Iterable[str]) -> Flaw:

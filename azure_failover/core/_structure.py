@@ -20,7 +20,7 @@ from cattrs import Converter
 from azure_failover.core import _endpoint, _policy
 from azure_failover.core._endpoint import Endpoint
 from azure_failover.core._flaws import choice_flaw, remedy
-from azure_failover.core._policy import PHASES, AttemptTimeout, Policy
+from azure_failover.core._policy import PHASES, AttemptTimeout, HedgeDelay, Policy
 from azure_failover.core.credentials import (
     Secret,
     TokenCredential,
@@ -108,6 +108,14 @@ def _structure_names(value: Any, _: Any) -> Mapping[str, str]:  # noqa: ANN401
     return {str(here): str(there) for here, there in pairs.items()}
 
 
+def _structure_hedge_delay(value: Any, _: Any) -> float | str | None:  # noqa: ANN401
+    if value is None or value == "p95":
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _WrongTypeError(f'is {kind_of(value)}, neither a number nor "p95"')
+    return float(value)
+
+
 def _structure_choice(value: Any, choices: Any) -> str:  # noqa: ANN401
     if isinstance(value, str) and value in get_args(choices):
         return value
@@ -128,6 +136,7 @@ def _converter() -> Converter:
     converter.register_structure_hook(Secret, _structure_secret)
     converter.register_structure_hook_func(lambda kind: kind == Mapping[str, str], _structure_names)
     converter.register_structure_hook_func(_is_choice, _structure_choice)
+    converter.register_structure_hook_func(partial(operator.eq, HedgeDelay), _structure_hedge_delay)
     for source, problem in (
         (TokenProvider, provider_problem),
         (TokenCredential, credential_problem),

@@ -53,7 +53,7 @@ def _named(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
 
 @attrs.frozen
 class Config:
-    """The endpoints in the order in which they are tried, and the policy.
+    """The endpoints, the primary first, and the policy.
 
     Every endpoint here is complete: inheritance has been done. Use :meth:`of` for a configuration
     in any form, or the constructor for finished :class:`Endpoint` objects.
@@ -69,7 +69,7 @@ class Config:
 
     @property
     def primary(self) -> Endpoint:
-        """The endpoint that is preferred."""
+        """The endpoint whose deployment requests name; preferred, if tier and strategy agree."""
         return self.endpoints[0]
 
     @property

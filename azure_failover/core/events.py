@@ -16,12 +16,14 @@ class EndpointFailed:
         reason: What the attempt that decided it met with.
         pause: Seconds for which it will be passed over; ``inf`` under ``failback="never"``.
         by_probe: Whether it was failed already, and the probe failed too.
+        by_silence: Whether many attempts at it wait, and none is answered.
     """
 
     endpoint: str
     reason: str
     pause: float
-    by_probe: bool
+    by_probe: bool = attrs.field(default=False, kw_only=True)
+    by_silence: bool = attrs.field(default=False, kw_only=True)
 
 
 @attrs.frozen
@@ -39,4 +41,17 @@ class EndpointMisconfigured:
     reason: str
 
 
-Event: TypeAlias = EndpointFailed | EndpointRecovered | EndpointMisconfigured
+@attrs.frozen
+class RetryRefused:
+    """A request got no second attempt at an endpoint: the retry budget is spent.
+
+    Attributes:
+        endpoint: The endpoint's name.
+        is_news: Whether this is the first since the budget was full.
+    """
+
+    endpoint: str
+    is_news: bool
+
+
+Event: TypeAlias = EndpointFailed | EndpointRecovered | EndpointMisconfigured | RetryRefused

@@ -6,14 +6,13 @@ and nothing is called back under it. Reads no clock: the time is passed in.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from math import inf
 from threading import Lock
-from typing import Final, Literal
+from typing import Final
 
-import attrs
-
+from azure_failover.core.budget import Budgets
+from azure_failover.core.choice import Choice, Skip
 from azure_failover.core.config import Config
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import (
@@ -21,119 +20,23 @@ from azure_failover.core.events import (
     EndpointMisconfigured,
     EndpointRecovered,
     Event,
+    RetryRefused,
 )
-from azure_failover.core.health import Cue, Health, Pacing, State, Ticket
+from azure_failover.core.health import Cue, Health, Pacing, State
+from azure_failover.core.homes import Homes
+from azure_failover.core.pace import ANY_KIND, Kind, Pace, Paces, ended, heard
+from azure_failover.core.selection import Selection
+from azure_failover.core.status import EndpointStatus, Status, status_of
+from azure_failover.core.strategy import Order
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect
-
-HOMES_KEPT: Final = 16384
-"""So many ids of state are remembered, those that were used last."""
-
-
-@attrs.define(eq=False)
-class Skip:
-    """An endpoint that was passed over, and why."""
-
-    index: int
-    reason: str
-
-
-@attrs.define(eq=False)
-class Choice:
-    """An endpoint to try, and those that were passed over on the way to it."""
-
-    index: int
-    ticket: Ticket
-    skipped: tuple[Skip, ...]
-
-
-@attrs.frozen(kw_only=True)
-class EndpointStatus:
-    """How one endpoint does.
-
-    Attributes:
-        name: Its name.
-        endpoint: Its address.
-        deployment_name: Its deployment.
-        type: ``primary`` or ``backup``.
-        index: Its place in the configuration; 0 is the primary.
-        state: ``healthy``, ``failed`` or ``probing``.
-        retry_in: Seconds until it may be probed; 0 when it is healthy or may be probed at once,
-            ``inf`` if it is not won back (``failback="never"``).
-        throttled_for: Seconds that are left of the last ``Retry-After`` of a 429.
-        misconfigured: Why it refuses us (key, firewall, deployment); None if it does not.
-        last_error: What its last failure was; None if there was none since :meth:`reset`.
-    """
-
-    name: str
-    endpoint: str
-    deployment_name: str
-    type: Literal["primary", "backup"]
-    index: int
-    state: Literal["healthy", "failed", "probing"]
-    retry_in: float
-    throttled_for: float
-    misconfigured: str | None
-    last_error: str | None
-
-
-@attrs.frozen(kw_only=True)
-class Status:
-    """Which endpoint is in use, and which failed.
-
-    Attributes:
-        endpoints: Every endpoint's status, in the configured order.
-        current_index: The place of the endpoint that is in use; 0 is the primary.
-    """
-
-    endpoints: tuple[EndpointStatus, ...]
-    current_index: int
-
-    @property
-    def total_endpoints(self) -> int:
-        """How many endpoints are configured, the primary included."""
-        return len(self.endpoints)
-
-    @property
-    def current(self) -> EndpointStatus:
-        """The endpoint that is in use."""
-        return self.endpoints[self.current_index]
-
-    @property
-    def current_endpoint(self) -> str:
-        """The address of the endpoint that is in use."""
-        return self.current.endpoint
-
-    @property
-    def current_type(self) -> Literal["primary", "backup"]:
-        """Whether the endpoint that is in use is the primary or a backup."""
-        return self.current.type
-
-    @property
-    def failed_endpoints(self) -> tuple[str, ...]:
-        """The addresses of the endpoints that are marked failed, in the configured order."""
-        return tuple(status.endpoint for status in self.endpoints if status.state != "healthy")
-
-    @property
-    def available_backups(self) -> int:
-        """How many backups are configured."""
-        return len(self.endpoints) - 1
-
-    @property
-    def has_backups(self) -> bool:
-        """Whether any backup is configured."""
-        return self.available_backups > 0
 
 
 class Fleet:
     """The endpoints of a configuration and what is known of them. Thread-safe."""
 
     def __init__(self, config: Config, *, random: Callable[[], float]) -> None:
-        """Begin with every endpoint healthy.
-
-        Args:
-            config: The endpoints and the policy.
-            random: Gives random numbers from 0 up to 1, for the jitter.
-        """
+        """Begin with every endpoint healthy; ``random`` gives numbers from 0 up to 1."""
         self.config: Final = config
         self._random = random
         self._lock = Lock()
@@ -142,7 +45,12 @@ class Fleet:
             policy.pause, policy.max_pause, policy.probe_lease, policy.failback == "auto"
         )
         self._gates_throttled = policy.on_throttle == "failover"
-        self._homes: OrderedDict[str, int] = OrderedDict()
+        self._selection = Selection(config, random)
+        self._looks_closer = not self._selection.is_steady or not self._selection.is_led_by_primary
+        self._looks_closer |= self._gates_throttled
+        self._homes = Homes()
+        self._budgets = Budgets(policy.retry_budget)
+        self._paces = Paces(len(config.endpoints), listens=policy.detect_silence)
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
         self._begin([0] * len(config.endpoints))
@@ -150,6 +58,7 @@ class Fleet:
     def _begin(self, generations: Iterable[int]) -> None:
         count = len(self.config.endpoints)
         self._health = tuple(Health(self._pacing, generation=g) for g in generations)
+        self._selection.reset()
         self._misconfigured: list[str | None] = [None] * count
         self._last_error: list[str | None] = [None] * count
 
@@ -162,9 +71,10 @@ class Fleet:
         The outcomes of attempts that are under way will change nothing.
         """
         with self._lock:
+            self._budgets.forget(self._health)
             self._begin([health.generation + 1 for health in self._health])
 
-    def first(self, now: float) -> Ticket | None:
+    def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
         """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
 
         Returns:
@@ -172,18 +82,49 @@ class Fleet:
         """
         with self._lock:
             health = self._health[0]
-            if self._gates_throttled and now < health.throttled_until:
+            if self._looks_closer and not self._is_first(health, now):
                 return None
-            return health.start_if_healthy(now)
+            pace = self._paces.of(kind)[0]
+            if pace.generation != health.generation:
+                pace.restart(health.generation)
+            if now >= pace.silent_at or pace.under_way >= pace.sentry_from:
+                return None
+            ticket = health.start_if_healthy(now)
+            if ticket is not None:
+                ticket.is_crowded = pace.is_crowded
+                ticket.pace = pace
+                pace.under_way += 1
+            return ticket
 
-    def landed(self, ticket: Ticket, now: float) -> Event | None:
+    def _is_first(self, health: Health, now: float) -> bool:
+        """Tell whether the primary, if it is healthy, is surely the first choice."""
+        if not self._selection.is_led_by_primary or self._is_gated(health, now):
+            return False
+        return self._selection.share(health, now) == 1.0
+
+    def landed(self, ticket: Ticket, now: float, elapsed: float | None = None) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            if self._misconfigured[0] is None and self._health[0].vouch(ticket):
+            heard(ticket, now, elapsed)
+            if self._misconfigured[0] is None and self._health[0].vouch(ticket, now):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
-    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
+    def order(self, now: float, course: Course = ANYWHERE) -> Order:
+        """Draw the order in which one request tries the endpoints; it is to keep it."""
+        if self._selection.is_steady or course.reach is not Reach.FLEET:
+            return self._selection.steady
+        with self._lock:
+            return self._selection.order(self._health, now)
+
+    def choose(
+        self,
+        tried: int,
+        now: float,
+        course: Course = ANYWHERE,
+        order: Order | None = None,
+        kind: Kind = ANY_KIND,
+    ) -> Choice | None:
         """Pick the next endpoint for a request, and start an attempt there.
 
         First come the endpoints that are open, in order; when none of these is left, the others,
@@ -193,73 +134,172 @@ class Fleet:
             tried: The endpoints that this request tried already, as a bit set.
             now: The time, in seconds.
             course: Where the request may go; one that may not move is only tried once.
+            order: What :meth:`order` gave the request; None for tiers as configured.
+            kind: What kind of request it is: each has its own usual time to first byte.
 
         Returns:
             None if there is nothing left to try.
         """
         with self._lock:
-            index, skipped = self._next(tried, now, course)
+            events = tuple(
+                self._fell_silent(index, now)
+                for index, pace in enumerate(self._paces.of(kind))
+                if now >= pace.silent_at and self._is_current(index, pace)
+            )
+            index, skipped = self._next(tried, now, course, order or self._selection.steady)
             if index is None:
                 return None
-            return Choice(index, self._health[index].start(now), skipped)
+            self._budgets.further += tried != 0
+            return Choice(index, self._start(index, now, kind), skipped, events)
+
+    def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
+        """Start one more attempt at an endpoint that the request has tried already."""
+        with self._lock:
+            self._budgets.further += 1
+            return self._start(index, now, kind)
+
+    def proxy_ticket(self, index: int, now: float) -> Ticket:
+        """Give a ticket for news of an endpoint that no attempt of its own brought."""
+        with self._lock:
+            self._budgets.further += 1
+            return self._health[index].start(now)
+
+    def _start(self, index: int, now: float, kind: Kind) -> Ticket:
+        ticket = self._health[index].start(now)
+        self._paces.began(ticket, index, kind)
+        self._selection.began(index, ticket)
+        return ticket
+
+    def heard(self, index: int, ticket: Ticket, now: float, elapsed: float | None) -> None:
+        """Note that an attempt's first byte came.
+
+        Args:
+            index: The endpoint.
+            ticket: The attempt's ticket.
+            now: The time, in seconds.
+            elapsed: Seconds since it began; None if it does not tell what is usual.
+        """
+        with self._lock:
+            heard(ticket, now, elapsed)
+            if elapsed is not None:
+                self._selection.answered(index, ticket, elapsed, now)
+
+    def next_look(self, ticket: Ticket, now: float) -> float:
+        """Say when a sentry should look whether its endpoint is silent."""
+        with self._lock:
+            pace = ticket.pace
+            return inf if pace is None else pace.next_look(now)
+
+    def take_hedge(self, now: float) -> bool:
+        """Take one hedge out of its budget, if that is not spent."""
+        with self._lock:
+            return self._budgets.take_hedge(self._health, now)
+
+    def usual(self, ticket: Ticket) -> float | None:
+        """Give the seconds within which 95 % of such requests are answered there, if known."""
+        pace = ticket.pace
+        return None if pace is None else pace.usual
+
+    def listen(self, index: int, ticket: Ticket, now: float) -> Event | None:
+        """Look whether an endpoint has fallen silent, and fail it if so."""
+        with self._lock:
+            pace = ticket.pace
+            if pace is None or now < pace.silent_at or not self._is_current(index, pace):
+                return None
+            return self._fell_silent(index, now)
+
+    def is_silenced(self, index: int, ticket: Ticket) -> bool:
+        """Tell whether an endpoint was failed, since this attempt began, for its silence."""
+        with self._lock:
+            return self._health[index].silenced == ticket.generation + 1
+
+    def _is_current(self, index: int, pace: Pace) -> bool:
+        """Tell whether a pace is about the present healthy time of its endpoint."""
+        health = self._health[index]
+        return health.state is State.HEALTHY and pace.generation == health.generation
+
+    def _fell_silent(self, index: int, now: float) -> Event:
+        health = self._health[index]
+        health.fall_silent(now, self._random())
+        self._last_error[index] = reason = "fell silent: many requests wait, none is answered"
+        pause = health.failed_until - now
+        return EndpointFailed(self.config.endpoints[index].name, reason, pause, by_silence=True)
+
+    def prospects(self, tried: int, now: float, course: Course, *, open_only: bool) -> int:
+        """Count the endpoints that a request could still try; only the open ones, if so wanted."""
+        if course.reach is not Reach.FLEET:
+            return 0
+        with self._lock:
+            return sum(
+                not open_only or self._is_open(health, now)
+                for index, health in enumerate(self._health)
+                if not tried >> index & 1 and index not in course.closed
+            )
 
     def preview(self, now: float, course: Course) -> tuple[tuple[int, ...], tuple[Skip, ...]]:
         """Tell in which order a request would try endpoints if all failed, and start nothing.
+
+        Where the strategy draws lots, this draws its own; the next turn is left to a request.
 
         Returns:
             The endpoints in order, and those that would be passed over at first.
         """
         with self._lock:
-            order: list[int] = []
+            order = self._selection.preview(self._health, now)
+            found: list[int] = []
             passed_over: dict[int, Skip] = {}
             tried = 0
             while True:
-                index, skipped = self._next(tried, now, course)
+                index, skipped = self._next(tried, now, course, order)
                 for skip in skipped:
                     passed_over.setdefault(skip.index, skip)
                 if index is None:
-                    return tuple(order), tuple(passed_over.values())
-                order.append(index)
+                    return tuple(found), tuple(passed_over.values())
+                found.append(index)
                 tried |= 1 << index
 
-    def _next(self, tried: int, now: float, course: Course) -> tuple[int | None, tuple[Skip, ...]]:
+    def _next(
+        self, tried: int, now: float, course: Course, order: Order
+    ) -> tuple[int | None, tuple[Skip, ...]]:
         """Find the next endpoint, and those that are passed over on the way to it."""
-        health, closed = self._health, course.closed
+        closed = course.closed
         if course.reach is not Reach.FLEET:
             index = self._current(now, course) if course.pin is None else course.pin
             return (None if tried or index in closed else index), ()
-        skipped: list[Skip] = []
-        untried = [index for index in self._untried(tried) if index not in closed]
+        skipped: dict[int, Skip] = {}
+        untried = [i for i in order.endpoints if not tried >> i & 1 and i not in closed]
+        returning: list[int] = []
         for index in untried:
-            if health[index].is_open(now) and not self._is_gated(health[index], now):
-                return index, tuple(skipped)
-            skipped.append(Skip(index, self._why_closed(health[index], now)))
-        return (untried[0] if untried else None), tuple(skipped)
+            health = self._health[index]
+            if not self._is_open(health, now):
+                skipped[index] = Skip(index, health.obstacle(now))
+            elif order.returning >> index & 1:
+                returning.append(index)
+                skipped[index] = Skip(index, "returning slowly after a failure")
+            else:
+                return index, tuple(skipped.values())
+        if returning:
+            del skipped[returning[0]]
+        return next(iter(returning or untried), None), tuple(skipped.values())
 
     def learn(self, ids: Iterable[str], index: int) -> None:
         """Remember at which endpoint these ids of state were made."""
         with self._lock:
-            homes = self._homes
             self.has_moved_state |= index > 0
-            for name in ids:
-                homes[name] = index
-                homes.move_to_end(name)
-            while len(homes) > HOMES_KEPT:
-                homes.popitem(last=False)
+            self._homes.learn(ids, index)
 
     def home_of(self, ids: Iterable[str]) -> int | None:
         """Tell at which endpoint the first of these ids that is known was made."""
         with self._lock:
-            for name in ids:
-                if name in self._homes:
-                    self._homes.move_to_end(name)
-                    return self._homes[name]
-            return None
+            return self._homes.of(ids)
 
-    def again(self, index: int, now: float) -> Ticket:
-        """Start one more attempt at an endpoint that the request has tried already."""
+    def refuse_retry(self, index: int, now: float) -> RetryRefused | None:
+        """Take a second attempt at an endpoint from the retry budget, or tell that it is spent."""
         with self._lock:
-            return self._health[index].start(now)
+            if self._budgets.take_retry(self._health, now):
+                return None
+            name = self.config.endpoints[index].name
+            return RetryRefused(name, self._budgets.retries.is_news)
 
     def note(
         self,
@@ -290,6 +330,8 @@ class Fleet:
         """
         with self._lock:
             health = self._health[index]
+            ended(ticket)
+            self._selection.ended(index, ticket)
             if ticket.generation != health.generation:
                 return None
             was_misconfigured = self._misconfigured[index]
@@ -303,11 +345,12 @@ class Fleet:
                 cue = health.finish(ticket, effect, now, retry_after=retry_after, luck=luck)
                 if effect is Effect.FAILURE:
                     self._last_error[index] = reason
+            self._selection.noted(index, effect, now, is_misconfigured=bool(misconfigured))
             pause = health.failed_until - now
         name = self.config.endpoints[index].name
         match cue:
             case Cue.TRIPPED | Cue.PROBE_FAILED:
-                return EndpointFailed(name, reason, pause, cue is Cue.PROBE_FAILED)
+                return EndpointFailed(name, reason, pause, by_probe=cue is Cue.PROBE_FAILED)
             case Cue.ALIVE if misconfigured is None:
                 return EndpointRecovered(name)
             case _ if misconfigured is not None and was_misconfigured is None:
@@ -324,40 +367,31 @@ class Fleet:
             )
 
     def _status(self, index: int, now: float) -> EndpointStatus:
-        endpoint, health = self.config.endpoints[index], self._health[index]
-        is_healthy = health.state is State.HEALTHY
-        return EndpointStatus(
-            name=endpoint.name,
-            endpoint=endpoint.endpoint,
-            deployment_name=endpoint.deployment_name,
-            type="backup" if index else "primary",
-            index=index,
-            state=health.state.value,
-            retry_in=0.0 if is_healthy else max(0.0, health.failed_until - now),
-            throttled_for=max(0.0, health.throttled_until - now),
+        health = self._health[index]
+        return status_of(
+            self.config.endpoints[index],
+            health,
+            index,
+            now,
             misconfigured=self._misconfigured[index],
             last_error=self._last_error[index],
+            share=self._selection.share(health, now),
         )
 
     def _current(self, now: float, course: Course = ANYWHERE) -> int:
-        """Find the endpoint in use: the first that is healthy; the first of all if none is."""
-        usable = [index for index in range(len(self)) if index not in course.closed]
+        """Find the endpoint in use: the first that is healthy; the first of all if none is.
+
+        That is in the order of tiers and of the configuration, whatever the strategy.
+        """
+        usable = [index for index in self._selection.steady.endpoints if index not in course.closed]
         for index in usable:
             health = self._health[index]
             if health.state is State.HEALTHY and not self._is_gated(health, now):
                 return index
         return usable[0] if usable else 0
 
-    def _untried(self, tried: int) -> Iterator[int]:
-        return (index for index in range(len(self._health)) if not tried >> index & 1)
+    def _is_open(self, health: Health, now: float) -> bool:
+        return health.is_open(now) and not self._is_gated(health, now)
 
     def _is_gated(self, health: Health, now: float) -> bool:
         return self._gates_throttled and now < health.throttled_until
-
-    def _why_closed(self, health: Health, now: float) -> str:
-        if health.state is State.PROBING:
-            return "another request is probing it"
-        if health.state is State.FAILED and not health.is_open(now):
-            left = health.failed_until - now
-            return "failed" if left == inf else f"failed, to be probed in {left:.1f} s"
-        return f"throttled for {health.throttled_until - now:.1f} s more"

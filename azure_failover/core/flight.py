@@ -1,68 +1,58 @@
 """One request's journey: which endpoint, what next, when to stop, and the ledger of it all.
 
 A machine in the manner of h11. A driver tells it what happened (:class:`Answered`,
-:class:`Failed`, :class:`Woke`, or that it was cancelled) and is told what to do (:class:`Send`,
-:class:`Discard`, :class:`Wait`, :class:`Deliver`, :class:`GiveUp`). It never sends, sleeps or
-awaits, and knows responses and errors only as things to hand back, so that one journey serves
-threads and tasks and both HTTP families.
+:class:`Failed`, :class:`Overdue`, :class:`Woke`, or that it was cancelled) and is told what to do
+(:class:`Send`, :class:`Await`, :class:`Discard`, :class:`Wait`, :class:`Deliver`,
+:class:`GiveUp`). It never sends, sleeps or awaits, and knows responses and errors only as things
+to hand back, so that one journey serves threads and tasks and both HTTP families.
+
+Usually one attempt follows the other. Several are under way at once when one is hedged: a probe
+that is not answered soon, an attempt at an endpoint that has fallen silent, or, if the policy says
+so, any that takes longer than usual. The first good answer wins; as long as another attempt is
+under way, trouble with one is no reason to go further.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Generic, assert_never
+from typing import Generic, assert_never
 
+from azure_failover.core.allowance import NO_DEADLINE, Deadline
+from azure_failover.core.choice import Skip
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import Event
-from azure_failover.core.fleet import Fleet, Skip
-from azure_failover.core.health import NO_TICKET, Ticket
-from azure_failover.core.ledger import Entry, Ledger, Phase
+from azure_failover.core.fleet import Fleet
+from azure_failover.core.hedging import UnderWay
+from azure_failover.core.ledger import Ledger, Phase, in_words
+from azure_failover.core.logbook import Logbook
+from azure_failover.core.pace import ANY_KIND, Kind
 from azure_failover.core.steps import (
     Answered,
     Attempt,
+    Await,
     Command,
     Deliver,
     Discard,
     Failed,
     GiveUp,
+    Overdue,
     R,
     Report,
     Send,
     Wait,
     Woke,
 )
+from azure_failover.core.strategy import Order
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
+    TIMEOUTS,
     Fault,
     Move,
     Verdict,
-    error_facts,
     judge_answer,
     judge_fault,
-)
-
-__all__ = [
-    "Answered",
-    "Attempt",
-    "Command",
-    "Deliver",
-    "Discard",
-    "Failed",
-    "Flight",
-    "GiveUp",
-    "Report",
-    "Send",
-    "Wait",
-    "Woke",
-]
-
-_LONGEST_CODE: Final = 80
-"""Characters of an error code that a ledger quotes; what is longer is no code."""
-_DEADLINE_SLACK: Final = 0.005
-"""A timeout that we clamped to the deadline may fire so many seconds early."""
-_TIMEOUTS: Final = frozenset(
-    {Fault.CONNECT_TIMEOUT, Fault.POOL_TIMEOUT, Fault.READ_TIMEOUT, Fault.WRITE_TIMEOUT}
+    settled,
 )
 
 
@@ -75,6 +65,7 @@ class Flight(Generic[R]):
         now: float,
         *,
         course: Course = ANYWHERE,
+        kind: Kind = ANY_KIND,
         deadline: float | None = None,
         is_replayable: bool = True,
     ) -> None:
@@ -84,28 +75,34 @@ class Flight(Generic[R]):
             fleet: The endpoints.
             now: The time, in seconds on the clock that all later times are on.
             course: Where the request may go.
+            kind: What kind of request it is: each has its own usual time to first byte.
             deadline: Seconds from now after which nothing more is tried; None for no limit.
             is_replayable: False if the body can be sent only once.
         """
         self._fleet = fleet
         self._started = now
         self._course = course
+        self._kind = kind
         self._is_replayable = is_replayable
-        self._deadline = None if deadline is None else now + deadline
+        self._deadline = Deadline.after(deadline, now)
         self.attempts = 0
         """How many attempts were made so far."""
         self.is_barred = False
         """Whether the request may go to none of the endpoints."""
+        self._order: Order | None = None
         self._tried = 0
-        self._skipped = 0
-        self._records: list[Attempt] = []
+        self._logbook = Logbook(fleet.config, now)
         self._next: Attempt | None = None
+        self._under_way = UnderWay(fleet, may_hedge=is_replayable and course.reach is Reach.FLEET)
         self._wait = 0.0
         self._waited = False
-        self._used_second_chance = False
+        self._second_chances = 0
         self._is_exhausted = False
+        self._is_last_resort = False
         self._kept: tuple[R, Attempt] | None = None
         """The last complete answer that was not good enough to be delivered at once."""
+        self._is_kept_final = False
+        """Whether it would have been delivered, had no other attempt been under way."""
         self._served_by: Attempt | None = None
         self._events: tuple[Event, ...] = ()
         if course.closed and course.reach is Reach.FLEET:
@@ -114,7 +111,7 @@ class Flight(Generic[R]):
     def begin(self, now: float) -> Command[R]:
         """Give the first command."""
         if not self._find_next(now):
-            self.is_barred = not self._is_late(now)
+            self.is_barred = not self._deadline.is_late(now)
             self._record_closed()
             return GiveUp(None)
         return self.proceed(now)
@@ -127,7 +124,8 @@ class Flight(Generic[R]):
         """
         attempt = Attempt(0, ticket, self._started)
         self._tried = self.attempts = 1
-        self._records.append(attempt)
+        self._logbook.add(attempt)
+        self._under_way.attempts.append(attempt)
         return attempt
 
     def proceed(self, now: float) -> Command[R]:
@@ -136,12 +134,14 @@ class Flight(Generic[R]):
             wait, self._wait = self._wait, 0.0
             return Wait(wait)
         attempt, self._next = self._next, None
-        assert attempt is not None
-        if self._is_late(now):
+        if attempt is None:
+            return self._go_on(now, None)
+        if self._deadline.is_late(now):
             self._forgo(attempt, now)
             return GiveUp(None)
         attempt.started = now
-        return Send(attempt, None if self._deadline is None else self._deadline - now)
+        self._under_way.add(attempt, now)
+        return Send(attempt, self._allowance(now), self._under_way.patience(now))
 
     def tell(self, report: Report[R], now: float) -> Command[R]:
         """Take in what happened, and give the next command."""
@@ -152,65 +152,84 @@ class Flight(Generic[R]):
                 return self._failed(report, now)
             case Woke():
                 return self.proceed(now)
+            case Overdue():
+                return self._overdue(now)
             case _:
                 assert_never(report)
 
     def _answered(self, report: Answered[R], now: float) -> Command[R]:
         attempt = report.attempt
+        self._under_way.attempts.remove(attempt)
         attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
         verdict = judge_answer(
             report.status, hides_throttle=report.hides_throttle, error=report.body
         )
+        is_usual = verdict is ALIVE and report.status < 400  # noqa: PLR2004
+        elapsed = now - attempt.started if is_usual else None
+        self._fleet.heard(attempt.index, attempt.ticket, now, elapsed)
         is_open = False
         if report.status >= 400 or report.hides_throttle:  # noqa: PLR2004
-            code, _ = error_facts(report.body)
-            attempt.error = None
-            if code is not None and code != str(report.status):
-                attempt.error = self._fleet.config.redact(code)[:_LONGEST_CODE]
-            if report.hides_throttle:
-                attempt.error = "throttled in the stream"
+            attempt.error = self._logbook.error_in(report)
             self._note(attempt, verdict, now, report.retry_after)
-        elif report.is_complete:
-            self._note(attempt, verdict, now)
         else:
-            is_open = True
-        move = verdict.move if self._is_replayable else Move.STAY
-        if move is not Move.STAY:
-            move = self._resolve(move, report.retry_after, now)
-        if move is Move.SAME_ONCE:
+            is_open = not report.is_complete
+            if report.is_complete:
+                self._note(attempt, verdict, now)
+        move = (
+            settled(verdict.move, self._fleet.config.policy) if self._is_replayable else Move.STAY
+        )
+        if verdict.move is not Move.STAY and (self._under_way.attempts or self._is_kept_final):
+            return self._set_aside(report, now, is_final=move is not Move.NEXT)
+        if move is Move.SAME_ONCE and self._may_wait(attempt, report.retry_after, now):
             self._again(attempt, now)
             return self._set_aside(report, now)
         if move is Move.NEXT:
             if self._find_next(now):
                 return self._set_aside(report, now)
             self._is_exhausted = self._has_tried_all()
-        return self._delivered(report.response, attempt, is_open=is_open)
+        return self._delivered(report.response, attempt, now, is_open=is_open)
 
-    def _set_aside(self, report: Answered[R], now: float) -> Command[R]:
+    def _set_aside(self, report: Answered[R], now: float, *, is_final: bool = False) -> Command[R]:
         """Keep a complete answer in case that nothing better comes; an open one is discarded."""
         if not report.is_complete:
             return Discard(report.response)
-        self._kept = report.response, report.attempt
+        if is_final or not self._is_kept_final:
+            self._kept, self._is_kept_final = (report.response, report.attempt), is_final
         return self.proceed(now)
 
-    def _delivered(self, response: R, attempt: Attempt, *, is_open: bool) -> Deliver[R]:
+    def _delivered(self, response: R, attempt: Attempt, now: float, *, is_open: bool) -> Deliver[R]:
         self._served_by = attempt
+        for loser in self._under_way.attempts:
+            self._outrun(loser, now)
+        self._under_way.attempts = []
         return Deliver(response, attempt, is_open)
+
+    def _outrun(self, loser: Attempt, now: float) -> None:
+        """Note an attempt that is cut because another was answered before it.
+
+        That proves nothing, unless this was a probe: it had its time, and lost.
+        """
+        loser.outcome, loser.error, loser.ended = "cancelled", "another was answered first", now
+        fault = Fault.SILENT if loser.ticket.is_probe else Fault.OUTRUN
+        self._note(loser, judge_fault(fault), now)
 
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
-        if fault in _TIMEOUTS and self._is_late(now + _DEADLINE_SLACK):
+        self._under_way.attempts.remove(attempt)
+        if fault in TIMEOUTS and self._deadline.is_over(now):
             fault = Fault.DEADLINE
-        if fault is Fault.STALE and self._used_second_chance:
+        if fault is Fault.STALE and self._second_chances >> attempt.index & 1:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
-        attempt.error = self._fleet.config.redact(_in_words(report.error))
+        attempt.error = self._fleet.config.redact(in_words(report.error))
         self._note(attempt, verdict, now)
+        if self._under_way.attempts or self._is_kept_final:
+            return self._go_on(now, report.error)
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
-        if verdict.move is Move.SAME_ONCE and not self._is_late(now):
-            self._used_second_chance = True
+        if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
+            self._second_chances |= 1 << attempt.index
             self._again(attempt, now)
             return self.proceed(now)
         if self._find_next(now):
@@ -218,15 +237,31 @@ class Flight(Generic[R]):
         self._is_exhausted = self._has_tried_all()
         if self._is_exhausted and self._kept is not None:
             response, answered = self._kept
-            return self._delivered(response, answered, is_open=False)
+            return self._delivered(response, answered, now, is_open=False)
         return GiveUp(report.error)
+
+    def _go_on(self, now: float, error: Exception | None) -> Command[R]:
+        """Wait for the attempts that are under way; without any, give back what was kept."""
+        if self._under_way.attempts:
+            return Await(self._under_way.patience(now))
+        if self._kept is not None:
+            response, answered = self._kept
+            return self._delivered(response, answered, now, is_open=False)
+        return GiveUp(error)
+
+    def _overdue(self, now: float) -> Command[R]:
+        """Start another attempt beside those that are under way, if one of them waits too long."""
+        self._events = (*self._events, *self._under_way.listen(now))
+        if self._under_way.is_hedge_due(now) and self._find_next(now):
+            return self.proceed(now)
+        return Await(self._under_way.patience(now))
 
     def cancelled(self, now: float) -> None:
         """Take in that the caller cut the journey off: what is under way proves nothing."""
-        for attempt in self._records:
-            if attempt.outcome == "pending":
-                attempt.outcome, attempt.ended = "cancelled", now
-                self._note(attempt, judge_fault(Fault.CANCELLED), now)
+        self._under_way.attempts = []
+        for attempt in self._logbook.pending():
+            attempt.outcome, attempt.ended = "cancelled", now
+            self._note(attempt, judge_fault(Fault.CANCELLED), now)
 
     # A delivered response whose body the caller still has to read.
 
@@ -244,10 +279,10 @@ class Flight(Generic[R]):
 
         Content that came before had proved the endpoint alive; then this is news of its own.
         """
-        attempt.error = self._fleet.config.redact(_in_words(error))
+        attempt.error = self._fleet.config.redact(in_words(error))
         attempt.phase = Phase.BODY
         if attempt.is_settled:
-            attempt.ticket = self._fleet.again(attempt.index, now)
+            attempt.ticket = self._fleet.proxy_ticket(attempt.index, now)
         self._note(attempt, judge_fault(fault), now)
 
     def take_events(self) -> tuple[Event, ...]:
@@ -257,56 +292,41 @@ class Flight(Generic[R]):
 
     def ledger(self) -> Ledger:
         """Give what was tried and passed over, in order."""
-        served = self._served_by
-        return Ledger(
-            self._entries,
-            endpoint=None if served is None else self._fleet.config.endpoints[served.index].name,
-            is_exhausted=self._is_exhausted,
-        )
+        return self._logbook.ledger(self._served_by, is_exhausted=self._is_exhausted)
 
     # Inside.
 
-    def _entries(self) -> tuple[Entry, ...]:
-        endpoints = self._fleet.config.endpoints
-        return tuple(
-            Entry(
-                endpoint=endpoints[record.index].name,
-                index=record.index,
-                outcome=record.outcome,
-                phase=record.phase,
-                status=record.status,
-                error=record.error,
-                started=record.started - self._started,
-                elapsed=None if record.ended is None else record.ended - record.started,
-            )
-            for record in self._records
-        )
-
-    def _resolve(self, move: Move, hint: float | None, now: float) -> Move:
-        """Ask the policy where a verdict leaves it open."""
-        policy = self._fleet.config.policy
-        match move:
-            case Move.BY_MISCONFIGURED_POLICY:
-                return Move.NEXT if policy.on_misconfigured == "failover" else Move.STAY
-            case Move.BY_THROTTLE_POLICY if policy.on_throttle == "failover":
-                return Move.NEXT
-            case Move.BY_THROTTLE_POLICY:
-                may_wait = policy.on_throttle == "wait" and self._may_wait(hint, now)
-                return Move.SAME_ONCE if may_wait else Move.STAY
-            case Move.STAY | Move.NEXT | Move.SAME_ONCE:
-                return move
-            case _:
-                assert_never(move)
-
-    def _may_wait(self, hint: float | None, now: float) -> bool:
+    def _may_wait(self, attempt: Attempt, hint: float | None, now: float) -> bool:
         """Tell whether a throttled request may wait for its endpoint, and take the wait."""
-        if hint is None or self._waited or hint > RETRY_AFTER_CAP or self._is_late(now + hint):
+        if hint is None or self._waited or hint > RETRY_AFTER_CAP:
             return False
-        self._waited, self._wait = True, hint
-        return True
+        self._waited = self._may_repeat(attempt, now, wait=hint)
+        self._wait = hint if self._waited else 0.0
+        return self._waited
 
-    def _is_late(self, now: float) -> bool:
-        return self._deadline is not None and now >= self._deadline
+    def _may_repeat(self, attempt: Attempt, now: float, *, wait: float = 0.0) -> bool:
+        """Tell whether time and budget are left for one more attempt at the same endpoint."""
+        if self._deadline.is_late(now + wait):
+            return False
+        refused = self._fleet.refuse_retry(attempt.index, now)
+        if refused is None:
+            return True
+        self._events = (*self._events, refused)
+        attempt.error = "; ".join(filter(None, (attempt.error, "retry budget spent")))
+        return False
+
+    def _allowance(self, now: float) -> float | None:
+        """Give the seconds that an attempt may take; None without a deadline.
+
+        Time is kept for other endpoints only if a body that was sent could go there as well.
+        """
+        if self._deadline is NO_DEADLINE:
+            return None
+        others = 0
+        if self._is_replayable:
+            open_only = not self._is_last_resort  # then those after it are as good as it is
+            others = self._fleet.prospects(self._tried, now, self._course, open_only=open_only)
+        return self._deadline.allowance(now, others, self._fleet.config.policy.reserve)
 
     def _has_tried_all(self) -> bool:
         if self._course.reach is not Reach.FLEET:
@@ -316,18 +336,24 @@ class Flight(Generic[R]):
     def _forgo(self, attempt: Attempt, now: float) -> None:
         """Give up an attempt that was reserved, because a discard or a sleep took too long."""
         self.attempts -= 1
-        attempt.outcome, attempt.error = "skipped", "the deadline had passed"
+        attempt.outcome, attempt.error = "skipped", "the deadline left no time"
         self._note(attempt, judge_fault(Fault.DEADLINE), now)
 
     def _find_next(self, now: float) -> bool:
         """Reserve the next endpoint, if there is one and time is left."""
-        if self._is_late(now):
+        if self._deadline.is_late(now):
             return False
-        choice = self._fleet.choose(self._tried, now, self._course)
+        if self._order is None:
+            self._order = self._fleet.order(now, self._course)
+        choice = self._fleet.choose(self._tried, now, self._course, self._order, self._kind)
         if choice is None:
             return False
+        if choice.events:
+            self._events = (*self._events, *choice.events)
+        self._is_last_resort = False
         if choice.skipped:
-            self._record_skips(choice.skipped, now)
+            self._logbook.skip(choice.skipped, now)
+            self._is_last_resort = any(skip.index == choice.index for skip in choice.skipped)
         self._tried |= 1 << choice.index
         self._reserve(choice.index, choice.ticket, now)
         return True
@@ -335,23 +361,16 @@ class Flight(Generic[R]):
     def _record_closed(self) -> None:
         """Write down first which endpoints cannot take the request."""
         skips = [Skip(index, reason) for index, reason in sorted(self._course.closed.items())]
-        self._record_skips(skips, self._started)
-
-    def _record_skips(self, skipped: Iterable[Skip], now: float) -> None:
-        for skip in skipped:
-            if not self._skipped >> skip.index & 1:
-                self._skipped |= 1 << skip.index
-                record = Attempt(skip.index, NO_TICKET, now)
-                record.outcome, record.error = "skipped", skip.reason
-                self._records.append(record)
+        self._logbook.skip(skips, self._started)
 
     def _again(self, attempt: Attempt, now: float) -> None:
-        self._reserve(attempt.index, self._fleet.again(attempt.index, now), now)
+        ticket = self._fleet.again(attempt.index, now, self._kind)
+        self._reserve(attempt.index, ticket, now)
 
     def _reserve(self, index: int, ticket: Ticket, now: float) -> None:
         self.attempts += 1
         self._next = Attempt(index, ticket, now)
-        self._records.append(self._next)
+        self._logbook.add(self._next)
 
     def _note(
         self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None = None
@@ -376,12 +395,3 @@ class Flight(Generic[R]):
             retry_after=retry_after,
             misconfigured=reason if verdict.is_misconfigured else None,
         )
-
-
-def _in_words(error: BaseException) -> str:
-    """Name an exception, with the first text that it or one that led to it has."""
-    link: BaseException | None = error
-    while link is not None and not str(link):
-        link = link.__cause__ or link.__context__
-    name = type(error).__name__
-    return name if link is None else f"{name}: {link}"

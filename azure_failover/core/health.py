@@ -17,31 +17,43 @@ While HEALTHY, outcomes are weighed by the order in which attempts *started*, si
 fast and successes slow. ``good`` is the latest start that is known to have succeeded; everything
 that started before it is vouched for. A failure trips the endpoint if
 
-- nothing else that started since ``good`` can still vouch for it (at low traffic: at once), or
-- at least 5 failed since ``good``, and they are a fifth or more of what started since, or
+- nothing else that started since ``good`` can still vouch for it (at low traffic: at once); a
+  single failure must also be the news: if a success came back within the last 3 s, and 5 or more
+  started within 30 s, it takes a second one, or
+- at least 5 failed since ``good``, and of what started since, up to the latest that failed, they
+  are a fifth or more, or
 - of 10 or more that started within 30 s, half failed.
 
+Many that wait side by side and are not answered fail it as well: :mod:`azure_failover.core.pace`.
+
 FAILED ends lazily: the first request that asks after the pause becomes the probe, and the state
-PROBING keeps others away until the probe is back or its lease is over.
+PROBING keeps others away until the probe is back or its lease is over. A pause is a third of the
+time for which the endpoint has been failing, so that it comes back at most that much too late. The
+figures were chosen with the simulator (``benchmarks/simulate.py``).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Mapping
 from enum import Enum
-from heapq import heappop, heappush
 from math import inf
 from typing import Final, NamedTuple, assert_never
 
 import attrs
 
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
 
 BURST: Final = 5
 """Failures since the last success that trip an endpoint with other attempts under way …"""
 BURST_SHARE: Final = 0.2
-"""… if they are this share of what started since."""
+"""… if they are this share of what started since, up to the latest failure."""
+FRESH: Final = 3.0
+"""A success that came back within so many seconds outweighs a single failure …"""
+FRESH_LEAST: Final = 5
+"""… where this many attempts, the failed one included, started in the window."""
 WINDOW: Final = 30.0
 """Seconds over which the share of failures is looked at."""
 WINDOW_LEAST: Final = 10
@@ -49,8 +61,10 @@ WINDOW_LEAST: Final = 10
 WINDOW_SHARE: Final = 0.5
 JITTER: Final = 0.2
 """A pause is lengthened by a random part of up to this share."""
+PAUSE_SHARE: Final = 1 / 3
+"""A pause is this share of the time for which the endpoint has been failing."""
 HEALTHY_STRETCH: Final = 5.0
-"""After so many times the last pause in good health, pauses start short again."""
+"""After so many times the last pause in good health, a failure begins a new time of failing."""
 _BUCKET: Final = WINDOW / 10
 
 
@@ -66,6 +80,7 @@ class Cue(Enum):
     """What moves an endpoint from state to state."""
 
     TRIPPED = "failures outweigh successes"
+    FELL_SILENT = "many wait, and none is answered"
     PAUSE_OVER = "asked after the pause"
     ALIVE = "an attempt succeeded"
     PROBE_FAILED = "the probe failed"
@@ -74,7 +89,7 @@ class Cue(Enum):
 
 
 TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
-    State.HEALTHY: {Cue.TRIPPED: State.FAILED},
+    State.HEALTHY: {Cue.TRIPPED: State.FAILED, Cue.FELL_SILENT: State.FAILED},
     State.FAILED: {Cue.PAUSE_OVER: State.PROBING, Cue.ALIVE: State.HEALTHY},
     State.PROBING: {
         Cue.ALIVE: State.HEALTHY,
@@ -83,19 +98,6 @@ TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
         Cue.LEASE_OVER: State.PROBING,
     },
 }
-
-
-@attrs.define(eq=False)
-class Ticket:
-    """What an attempt holds while it is under way."""
-
-    generation: int
-    sequence: int
-    is_probe: bool
-
-
-NO_TICKET: Final = Ticket(-1, 0, is_probe=False)
-"""Stands for the ticket of what was never under way."""
 
 
 class Pacing(NamedTuple):
@@ -114,16 +116,18 @@ class Health:
         "_bucket_end",
         "_buckets",
         "_failed",
+        "_failing_since",
         "_good",
-        "_healthy_since",
         "_lease_until",
-        "_level",
         "_pacing",
         "_pause",
+        "_seen_good",
         "_sequence",
         "_void",
         "failed_until",
         "generation",
+        "healthy_since",
+        "silenced",
         "state",
         "throttled_until",
     )
@@ -135,12 +139,20 @@ class Health:
         self.failed_until = -inf
         self.throttled_until = -inf
         self._lease_until = -inf
-        self._level = 0
         self._pause = 0.0
-        self._healthy_since = -inf
+        self.healthy_since = -inf
+        self.silenced = -1
+        """The generation in which it was last failed for its silence."""
+        self._failing_since = -inf
+        self._seen_good = -inf
         self._sequence = 0
         self._good = 0
         self._forget_evidence()
+
+    @property
+    def started(self) -> int:
+        """How many attempts have started here."""
+        return self._sequence
 
     def is_open(self, now: float) -> bool:
         """Tell whether a request may come here on its first pass over the fleet."""
@@ -153,6 +165,15 @@ class Health:
                 return now >= self._lease_until
             case _:
                 assert_never(self.state)
+
+    def obstacle(self, now: float) -> str:
+        """Say why a request does not come here on its first pass over the fleet."""
+        if self.state is State.PROBING:
+            return "another request is probing it"
+        if self.state is State.FAILED and not self.is_open(now):
+            left = self.failed_until - now
+            return "failed" if left == inf else f"failed, to be probed in {left:.1f} s"
+        return f"throttled for {self.throttled_until - now:.1f} s more"
 
     def start_if_healthy(self, now: float) -> Ticket | None:
         """Begin an attempt if the endpoint is healthy: what :meth:`start` does then, quickly."""
@@ -178,13 +199,14 @@ class Health:
         self._sequence += 1
         return Ticket(self.generation, self._sequence, is_probe)
 
-    def vouch(self, ticket: Ticket) -> bool:
+    def vouch(self, ticket: Ticket, now: float) -> bool:
         """Take a success into account if the endpoint is healthy; tell whether it is.
 
         The latest start that succeeded vouches for all that started before.
         """
         if ticket.generation != self.generation or self.state is not State.HEALTHY:
             return False
+        self._seen_good = now
         if ticket.sequence > self._good:
             self._good = ticket.sequence
             if self._failed or self._void:
@@ -214,7 +236,7 @@ class Health:
         """
         if ticket.generation != self.generation:
             return None
-        if effect is Effect.ALIVE and self.vouch(ticket):
+        if effect is Effect.ALIVE and self.vouch(ticket, now):
             return None
         if effect is Effect.THROTTLED and retry_after is not None:
             hint = now + min(retry_after, RETRY_AFTER_CAP)
@@ -227,12 +249,16 @@ class Health:
         if not ticket.is_probe:
             return None
         if effect is Effect.FAILURE:
-            self._level += 1
             self._fail(Cue.PROBE_FAILED, now, retry_after, luck)
             return Cue.PROBE_FAILED
         self._move(Cue.PROBE_RELEASED)
         self.failed_until = max(self.failed_until, self.throttled_until)
         return Cue.PROBE_RELEASED
+
+    def fall_silent(self, now: float, luck: float) -> None:
+        """Fail a healthy endpoint from which nothing is heard (:mod:`.pace` tells when)."""
+        self._relapse(Cue.FELL_SILENT, now, None, luck)
+        self.silenced = self.generation
 
     def _weigh(
         self,
@@ -248,36 +274,44 @@ class Health:
             if bucket is not None:
                 bucket.void += 1
             if ticket.sequence > self._good:
-                heappush(self._void, ticket.sequence)
+                insort(self._void, ticket.sequence)
             return None
         if bucket is not None:
             bucket.failed += 1
         if ticket.sequence > self._good:
-            heappush(self._failed, ticket.sequence)
-        if not self._is_outweighed(ticket):
+            insort(self._failed, ticket.sequence)
+        if not self._is_outweighed(ticket, now):
             return None
-        if now - self._healthy_since >= HEALTHY_STRETCH * self._pause:
-            self._level = 0
-        else:
-            self._level += 1
-        self._fail(Cue.TRIPPED, now, retry_after, luck)
+        self._relapse(Cue.TRIPPED, now, retry_after, luck)
         return Cue.TRIPPED
 
-    def _is_outweighed(self, ticket: Ticket) -> bool:
-        if ticket.sequence > self._good:
-            failed = len(self._failed)
-            since = self._sequence - self._good - len(self._void)
-            if failed >= since or (failed >= BURST and failed >= BURST_SHARE * since):
-                return True
+    def _relapse(self, cue: Cue, now: float, retry_after: float | None, luck: float) -> None:
+        """Fail while HEALTHY: for a short time, unless it has just come back."""
+        if now - self.healthy_since >= HEALTHY_STRETCH * self._pause:
+            self._failing_since = now
+        self._fail(cue, now, retry_after, luck)
+
+    def _is_outweighed(self, ticket: Ticket, now: float) -> bool:
+        """Tell whether failures outweigh what can still be said for the endpoint."""
         void = sum(bucket.void for bucket in self._buckets)
         started = self._sequence - self._buckets[0].before - void
+        if ticket.sequence > self._good:
+            failed, latest = len(self._failed), self._failed[-1]
+            if failed >= self._sequence - self._good - len(self._void):
+                is_news = now - self._seen_good > FRESH or started < FRESH_LEAST
+                if failed > 1 or is_news:
+                    return True
+            since = latest - self._good - bisect_right(self._void, latest)
+            if failed >= BURST and failed >= BURST_SHARE * since:
+                return True
         failed = sum(bucket.failed for bucket in self._buckets)
         return started >= WINDOW_LEAST and failed >= WINDOW_SHARE * started
 
     def _fail(self, cue: Cue, now: float, retry_after: float | None, luck: float) -> None:
         self._move(cue)
         pacing = self._pacing
-        self._pause = min(pacing.max_pause, pacing.pause * 2.0 ** min(self._level, 64))
+        share = PAUSE_SHARE * (now - self._failing_since)
+        self._pause = max(pacing.pause, min(share, pacing.max_pause / (1.0 + JITTER)))
         pause = self._pause * (1.0 + JITTER * luck)
         if retry_after is not None:
             pause = max(pause, min(retry_after, RETRY_AFTER_CAP))
@@ -286,7 +320,7 @@ class Health:
 
     def _recover(self, now: float) -> None:
         self._move(Cue.ALIVE)
-        self._healthy_since = now
+        self.healthy_since = now
         self.failed_until = -inf
         self._forget_evidence()
 
@@ -303,8 +337,8 @@ class Health:
 
     def _forgive(self) -> None:
         """Forget what started before the latest success."""
-        _drop_up_to(self._failed, self._good)
-        _drop_up_to(self._void, self._good)
+        for sequences in (self._failed, self._void):
+            del sequences[: bisect_right(sequences, self._good)]
 
     def _bucket_of(self, sequence: int, now: float) -> _Bucket | None:
         """Find the bucket in which an attempt started, if that is still there."""
@@ -337,8 +371,3 @@ class _Bucket:
     before: int
     failed: int = 0
     void: int = 0
-
-
-def _drop_up_to(heap: list[int], sequence: int) -> None:
-    while heap and heap[0] <= sequence:
-        heappop(heap)

@@ -36,7 +36,8 @@ class Entry:
         endpoint: The endpoint's name.
         index: Its place in the configuration; 0 is the primary.
         outcome: ``answered`` (an HTTP status came, whatever it says), ``failed``, ``skipped``,
-            ``cancelled`` (by the caller) or ``pending`` (not yet known).
+            ``cancelled`` (by the caller, or because an attempt beside it was answered first) or
+            ``pending`` (not yet known).
         phase: How far the attempt came; None for a skip.
         status: The HTTP status, if one came.
         error: What went wrong, or for a skip why; None for a usable answer.
@@ -63,7 +64,7 @@ class Entry:
                 where = f" ({self.phase.value})" if self.phase else ""
                 what = f"{self.error}{where}"
             case "cancelled" | "pending":
-                what = self.outcome
+                what = self.outcome + (f" ({self.error})" if self.error else "")
             case _:
                 assert_never(self.outcome)
         return f"{self.endpoint}: {what}" + (
@@ -138,3 +139,12 @@ def _rebuilt(entries: tuple[Entry, ...], endpoint: str | None, is_exhausted: boo
 def one_answer(endpoint: str, elapsed: float) -> tuple[Entry, ...]:
     """Write the usual ledger: the primary answered, and that was all."""
     return (Entry(endpoint=endpoint, index=0, outcome="answered", status=200, elapsed=elapsed),)
+
+
+def in_words(error: BaseException) -> str:
+    """Name an exception, with the first text that it or one that led to it has."""
+    link: BaseException | None = error
+    while link is not None and not str(link):
+        link = link.__cause__ or link.__context__
+    name = type(error).__name__
+    return name if link is None else f"{name}: {link}"

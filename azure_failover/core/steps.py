@@ -5,12 +5,13 @@ Values only; see :mod:`azure_failover.core.flight` for what they lead to.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Generic, TypeAlias, TypeVar
 
 import attrs
 
-from azure_failover.core.health import Ticket
 from azure_failover.core.ledger import Outcome, Phase
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Fault
 
 R = TypeVar("R")
@@ -30,6 +31,10 @@ class Attempt:
     error: str | None = None
     is_settled: bool = False
     """Whether content came, and so the ticket was given back before the body's end."""
+    hedge_at: float = inf
+    """When another attempt may start beside this one."""
+    is_hedge_free: bool = False
+    """Whether that other attempt may start without drawing on the budget for hedges."""
 
 
 # --- what the driver is told to do ---------------------------------------------------------------
@@ -39,11 +44,23 @@ class Attempt:
 class Send:
     """Send the request to the attempt's endpoint, and tell how that went.
 
-    ``time_left`` is how many seconds the deadline leaves; None without a deadline.
+    ``time_left`` is how many seconds of the deadline the attempt may take; None without a
+    deadline. Others may be under way meanwhile. ``patience`` is as for :class:`Await`.
     """
 
     attempt: Attempt
     time_left: float | None
+    patience: float | None = None
+
+
+@attrs.define(eq=False)
+class Await:
+    """Start nothing: tell what becomes of the attempts that are under way.
+
+    If nothing comes for ``patience`` seconds, tell :class:`Overdue`; None means to wait on.
+    """
+
+    patience: float | None
 
 
 @attrs.define(eq=False)
@@ -62,7 +79,7 @@ class Wait:
 
 @attrs.define(eq=False)
 class Deliver(Generic[R]):
-    """Hand this response to the caller; the journey is over.
+    """Hand this response to the caller; the journey is over, and so is all that is under way.
 
     ``is_open`` is True if the body is still to come and decides what the endpoint is worth:
     ``Flight.content_came``, ``Flight.body_broke`` or ``Flight.body_abandoned``.
@@ -75,12 +92,12 @@ class Deliver(Generic[R]):
 
 @attrs.define(eq=False)
 class GiveUp:
-    """Raise this error, or a timeout if there is none; the journey is over."""
+    """Raise this error, or a timeout if there is none; the journey is over, with all under way."""
 
     error: Exception | None
 
 
-Command: TypeAlias = Send | Discard[R] | Wait | Deliver[R] | GiveUp
+Command: TypeAlias = Send | Await | Discard[R] | Wait | Deliver[R] | GiveUp
 
 
 # --- what the driver tells -----------------------------------------------------------------------
@@ -128,4 +145,9 @@ class Woke:
     """The wait is over."""
 
 
-Report: TypeAlias = Answered[R] | Failed | Woke
+@attrs.define(eq=False)
+class Overdue:
+    """The patience is over, and none of the attempts under way has ended."""
+
+
+Report: TypeAlias = Answered[R] | Failed | Woke | Overdue

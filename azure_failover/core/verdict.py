@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Any, cast
+from typing import Any, Final, assert_never, cast
 
 import attrs
+
+from azure_failover.core._policy import Policy
 
 RETRY_AFTER_CAP = 120.0
 """A ``Retry-After`` longer than this many seconds counts as this many for our own pauses."""
@@ -41,6 +41,15 @@ class Fault(Enum):
     """Cut by our own deadline."""
     CANCELLED = "cancelled"
     """Cut by the caller."""
+    OUTRUN = "outrun"
+    """Cut because an attempt beside it was answered first."""
+    SILENT = "silent"
+    """Left because the endpoint was not heard for far longer than usual."""
+
+
+TIMEOUTS: Final = frozenset(
+    {Fault.CONNECT_TIMEOUT, Fault.POOL_TIMEOUT, Fault.READ_TIMEOUT, Fault.WRITE_TIMEOUT}
+)
 
 
 class Effect(Enum):
@@ -96,6 +105,8 @@ FAULTS: Mapping[Fault, Verdict] = {
     Fault.LOCAL: _NEUTRAL,
     Fault.DEADLINE: _NEUTRAL,
     Fault.CANCELLED: _NEUTRAL,
+    Fault.OUTRUN: _NEUTRAL,
+    Fault.SILENT: _FAILED_OVER,
 }
 
 STATUSES: Mapping[int, Verdict] = {
@@ -108,6 +119,21 @@ STATUSES: Mapping[int, Verdict] = {
     504: _FAILED_OVER,
 }
 """Every status that is not listed comes back to the caller and proves the endpoint alive."""
+
+
+def settled(move: Move, policy: Policy) -> Move:
+    """Say where the request goes where a verdict leaves that to the policy."""
+    match move:
+        case Move.BY_MISCONFIGURED_POLICY:
+            return Move.NEXT if policy.on_misconfigured == "failover" else Move.STAY
+        case Move.BY_THROTTLE_POLICY if policy.on_throttle == "failover":
+            return Move.NEXT
+        case Move.BY_THROTTLE_POLICY:
+            return Move.SAME_ONCE if policy.on_throttle == "wait" else Move.STAY
+        case Move.STAY | Move.NEXT | Move.SAME_ONCE:
+            return move
+        case _:
+            assert_never(move)
 
 
 def judge_fault(fault: Fault) -> Verdict:
@@ -168,34 +194,3 @@ def error_facts(body: bytes | Mapping[str, Any]) -> tuple[str | None, str]:
         str(code) if isinstance(code, str | int) else None,
         message if isinstance(message, str) else "",
     )
-
-
-def retry_after(milliseconds: str | None, value: str | None, *, wall: float) -> float | None:
-    """Read Azure's hint when to come again.
-
-    Args:
-        milliseconds: The header ``retry-after-ms``, which Azure sends with provisioned throughput.
-        value: The header ``Retry-After``: seconds or an HTTP date (RFC 9110, section 10.2.3).
-        wall: The time of day, in seconds since the epoch, against which a date is read.
-
-    Returns:
-        Seconds from now, never negative; None if there is no hint that can be read.
-    """
-    for text, scale in ((milliseconds, 1000.0), (value, 1.0)):
-        if text is None:
-            continue
-        try:
-            seconds = float(text) / scale
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    if value is None:
-        return None
-    try:
-        date = parsedate_to_datetime(value)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, date.timestamp() - wall)

@@ -116,9 +116,9 @@ class Site:
             connection.reset()
 
     def close_idle(self) -> None:
-        """Close the connections on which no request is under way."""
+        """Close the connections on which no request is under way, but one was before."""
         for connection in self._open.values():
-            if connection.is_idle:
+            if connection.is_idle and connection.served:
                 connection.close()
 
     async def settle(self) -> None:

@@ -119,7 +119,8 @@ class Region:
     def close_idle_connections(self) -> None:
         """Close connections without a request under way, as a server does after an idle time.
 
-        They are closed when this returns; a client that pooled one learns it on its next use.
+        They are closed when this returns; a client that pooled one learns it on its next use. A
+        connection whose first request is still to come is not idle yet.
         """
         self._thread.command(self._site.close_idle, self._site.settle)
 

@@ -12,25 +12,34 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeGuard, assert_never, cast
 
+import anyio
+from anyio.abc import TaskGroup
+
 from azure_failover.core.config import Config
-from azure_failover.core.course import Course, Reach, plot, state_in
-from azure_failover.core.explanation import Explanation, Stop
-from azure_failover.core.fleet import Fleet, Status
-from azure_failover.core.flight import (
+from azure_failover.core.course import Course, plot, state_in
+from azure_failover.core.events import EndpointFailed, Event
+from azure_failover.core.explanation import Explanation
+from azure_failover.core.fleet import Fleet
+from azure_failover.core.flight import Flight
+from azure_failover.core.ledger import Ledger, one_answer
+from azure_failover.core.status import Status
+from azure_failover.core.steps import (
     Attempt,
+    Await,
     Command,
     Deliver,
     Discard,
-    Flight,
     GiveUp,
+    Overdue,
     Send,
     Wait,
     Woke,
 )
-from azure_failover.core.health import Ticket
-from azure_failover.core.ledger import Ledger, Phase, one_answer
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect
+from azure_failover.transport._attempts import Attempts
 from azure_failover.transport._delivery import Delivery
+from azure_failover.transport._explain import explained
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
 from azure_failover.transport._journey import Journey
@@ -42,13 +51,12 @@ from azure_failover.transport._options import (
     OPTIONS_AROUND,
     options_of,
 )
+from azure_failover.transport._race import Arrival, AsyncRace, Crew, Race
 from azure_failover.transport._replay import Buffer
 from azure_failover.transport._reports import Broken, Reports
 from azure_failover.transport._retarget import Retargeter
 from azure_failover.transport._runtime import Runtime
-from azure_failover.transport._tokens import Tokens
 from azure_failover.transport._upstream import Upstream
-from azure_failover.transport._watch import Wire, shielded
 
 
 class Driver(Generic[Req, Resp]):
@@ -70,14 +78,18 @@ class Driver(Generic[Req, Resp]):
         self._runtime = runtime
         self.clock = runtime.clock
         self._deadline = config.policy.deadline
+        self._is_plain = self._deadline is None and config.policy.hedge_after is None
         self._primary = config.primary.name
+        self._indices = {endpoint.name: index for index, endpoint in enumerate(config.endpoints)}
         self._retargeter = Retargeter(config, family)
         self._buffer = Buffer(family, config.policy.buffer_limit)
-        self._tokens = Tokens(config)
-        self._needs_tokens = self._tokens.is_needed
         self._foreign = Foreign(config, family, strict=strict)
         self._reports = Reports(family, runtime)
+        self._attempts = Attempts(
+            config, family, upstream, self._retargeter, self._reports, self.clock
+        )
         self._delivery = Delivery(self.fleet, family, self._reports, self._foreign, self.clock)
+        self._crew = Crew()
         self._has_warned_of_retries = False
 
     def status(self) -> Status:
@@ -101,7 +113,7 @@ class Driver(Generic[Req, Resp]):
             flight = self._flight(journey)
             return self._fly(journey, flight, flight.begin(journey.started))
         try:
-            result = self._attempt(0, journey, None)
+            result = self._attempts.make(0, journey, None)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -116,8 +128,11 @@ class Driver(Generic[Req, Resp]):
         try:
             while True:
                 match command:
+                    case Await() | Send(patience=float()):
+                        command = self._race(journey, flight, command)
                     case Send():
-                        result = self._attempt(command.attempt.index, journey, command.time_left)
+                        index, time_left = command.attempt.index, command.time_left
+                        result = self._attempts.make(index, journey, time_left)
                         command = self._told(flight, command.attempt, result)
                     case Deliver():
                         return self._delivery.deliver(journey, flight, command)
@@ -136,25 +151,31 @@ class Driver(Generic[Req, Resp]):
             flight.cancelled(self.clock())  # what is still under way proves nothing
             raise
 
-    def _attempt(self, index: int, journey: Journey[Req], time_left: float | None) -> Resp | Broken:
-        phase, token = Phase.WAIT, None
-        wire = Wire(journey.request.extensions.get("trace"))
+    def _race(
+        self, journey: Journey[Req], flight: Flight[Resp], command: Command[Resp]
+    ) -> Command[Resp]:
+        """Run attempts side by side until the flight needs none of them; give what comes next."""
+        race = Race[Resp](self._crew)
         try:
-            if self._needs_tokens:
-                token = self._tokens.get(index)
-            outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
-            response = self._upstream.sync_at(index).handle_request(outgoing)
-            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
-                return response
-            phase, stream = Phase.BODY, response.stream
-            try:
-                content = b"".join(stream)
-            finally:
-                stream.close()
-        except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._reports.broken(error, phase, wire, was_sent=journey.is_begun)
-        response.stream = self._family.memory_stream(content)
-        return response
+            while True:
+                match command:
+                    case Send():
+                        index, time_left = command.attempt.index, command.time_left
+                        run = partial(self._attempts.make, index, journey, time_left)
+                        race.start(command.attempt, run)
+                    case Await():
+                        pass
+                    case Discard():
+                        with suppress(Exception):
+                            command.response.close()
+                        command = flight.proceed(self.clock())
+                        continue
+                    case _:
+                        return command
+                arrival = self._runtime.wait(race.arrivals, command.patience)
+                command = self._heard_of(flight, arrival)
+        finally:
+            race.end()
 
     # The same, for tasks.
 
@@ -173,7 +194,11 @@ class Driver(Generic[Req, Resp]):
             flight = self._flight(journey)
             return await self._afly(journey, flight, flight.begin(journey.started))
         try:
-            result = await self._aattempt(0, journey, None)
+            if ticket.is_crowded:
+                attempt = Attempt(0, ticket, journey.started)
+                result = await self._attempts.aguarded(attempt, journey, None)
+            else:
+                result = await self._attempts.amake(0, journey)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -190,10 +215,11 @@ class Driver(Generic[Req, Resp]):
         try:
             while True:
                 match command:
+                    case Await() | Send(patience=float()):
+                        command = await self._arace(journey, flight, command)
                     case Send():
-                        result = await self._aattempt(
-                            command.attempt.index, journey, command.time_left
-                        )
+                        attempt, time_left = command.attempt, command.time_left
+                        result = await self._attempts.aguarded(attempt, journey, time_left)
                         command = self._told(flight, command.attempt, result)
                     case Deliver():
                         return self._delivery.deliver(journey, flight, command)
@@ -212,31 +238,69 @@ class Driver(Generic[Req, Resp]):
             flight.cancelled(self.clock())  # what is still under way proves nothing
             raise
 
-    async def _aattempt(
-        self, index: int, journey: Journey[Req], time_left: float | None
-    ) -> Resp | Broken:
-        phase, token = Phase.WAIT, None
-        wire = Wire(journey.request.extensions.get("trace"))
+    async def _arace(
+        self, journey: Journey[Req], flight: Flight[Resp], command: Command[Resp]
+    ) -> Command[Resp]:
+        """Run attempts side by side until the flight needs none of them; give what comes next."""
+        race, raised = AsyncRace[Resp](), None
         try:
-            if self._needs_tokens:
-                token = await self._tokens.aget(index, self._patience(index, time_left))
-            outgoing = self._retargeter.request_for(
-                index, journey, time_left, wire.asynchronous, token
-            )
-            response = await self._upstream.async_at(index).handle_async_request(outgoing)
-            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
-                return response
-            phase, stream = Phase.BODY, response.stream
-            try:
-                content = b"".join([chunk async for chunk in stream])
-            finally:
-                await shielded(stream.aclose())
-        except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
-            return self._reports.broken(error, phase, wire, was_sent=journey.is_begun)
-        response.stream = self._family.memory_stream(content)
-        return response
+            async with anyio.create_task_group() as tasks:
+                try:
+                    command = await self._arun(journey, flight, command, race, tasks)
+                except Exception as error:  # noqa: BLE001  (raised bare below, not in a group)
+                    raised = error
+                tasks.cancel_scope.cancel()
+        finally:
+            await race.end()
+        if raised is not None:
+            raise raised
+        return command
+
+    async def _arun(
+        self,
+        journey: Journey[Req],
+        flight: Flight[Resp],
+        command: Command[Resp],
+        race: AsyncRace[Resp],
+        tasks: TaskGroup,
+    ) -> Command[Resp]:
+        while True:
+            match command:
+                case Send():
+                    attempt, time_left = command.attempt, command.time_left
+                    run = partial(self._attempts.aguarded, attempt, journey, time_left)
+                    tasks.start_soon(race.run, attempt, run)
+                case Await():
+                    pass
+                case Discard():
+                    with suppress(Exception):
+                        await command.response.aclose()
+                    command = flight.proceed(self.clock())
+                    continue
+                case _:
+                    return command
+            arrival = await self._runtime.async_wait(race.arrival, command.patience)
+            command = self._heard_of(flight, arrival)
 
     # What both have in common.
+
+    def _heard_of(self, flight: Flight[Resp], arrival: Arrival[Resp] | None) -> Command[Resp]:
+        """Tell a flight of the attempt that ended, or that none did in time."""
+        if arrival is None:
+            command = flight.tell(Overdue(), self.clock())
+            self._publish(flight.take_events())
+            return command
+        if isinstance(arrival.result, Exception):
+            raise arrival.result
+        return self._told(flight, arrival.attempt, arrival.result)
+
+    def _publish(self, events: tuple[Event, ...]) -> None:
+        """Tell what happened to endpoints: in the log, and to those who wait in vain."""
+        if events:
+            log(events)
+        for event in events:
+            if isinstance(event, EndpointFailed) and event.by_silence:
+                self._attempts.alarm.ring(self._indices[event.endpoint])
 
     def _journey(self, request: Req) -> Journey[Req] | None:
         """Take a request apart; None if it is for none of the endpoints."""
@@ -256,12 +320,12 @@ class Driver(Generic[Req, Resp]):
         if (
             not journey.itinerary.is_free
             or journey.options is not DEFAULT_OPTIONS
-            or self._deadline is not None
+            or not self._is_plain
             or journey.once is not None
             or self.fleet.has_moved_state
         ):
             return None
-        return self.fleet.first(journey.started)
+        return self.fleet.first(journey.started, journey.kind)
 
     def _landed(self, result: Resp | Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
         """Note and label the primary's answer if there is nothing to decide.
@@ -276,7 +340,7 @@ class Driver(Generic[Req, Resp]):
         ):
             return False
         ended = self.clock()
-        event = self.fleet.landed(ticket, ended)
+        event = self.fleet.landed(ticket, ended, ended - started)
         if event is not None:
             log((event,))
         name = self._primary
@@ -291,6 +355,7 @@ class Driver(Generic[Req, Resp]):
             self.fleet,
             journey.started,
             course=self._course(journey),
+            kind=journey.kind,
             deadline=self._deadline if options.deadline is None else options.deadline,
             is_replayable=journey.once is None,
         )
@@ -310,13 +375,8 @@ class Driver(Generic[Req, Resp]):
     def _told(self, flight: Flight[Resp], attempt: Attempt, result: Resp | Broken) -> Command[Resp]:
         """Tell a flight what became of an attempt, and give its next command."""
         command = flight.tell(self._reports.of(attempt, result), self.clock())
-        log(flight.take_events())
+        self._publish(flight.take_events())
         return command
-
-    def _patience(self, index: int, time_left: float | None) -> float:
-        """Give the seconds for which a task waits for a token."""
-        seconds = self.fleet.config.endpoints[index].timeout
-        return seconds if time_left is None else min(seconds, time_left)
 
     def _final_error(self, flight: Flight[Resp], error: Exception | None) -> Exception:
         ledger = flight.ledger()
@@ -342,29 +402,4 @@ class Driver(Generic[Req, Resp]):
             return Explanation(operation="", form="foreign", may_move=False, reason=reason)
         if isinstance(request.stream, self._in_memory):
             journey.take(b"".join(cast("Iterable[bytes]", request.stream)))
-        itinerary, course = journey.itinerary, self._course(journey)
-        order, skips = self.fleet.preview(journey.started, course)
-        notes = {**course.closed, **{skip.index: skip.reason for skip in skips}}
-        stops = {
-            index: Stop(
-                endpoint=endpoint.name,
-                index=index,
-                url=self._retargeter.shown_url(index, itinerary),
-                note=notes.get(index, ""),
-            )
-            for index, endpoint in enumerate(self.fleet.config.endpoints)
-        }
-        return Explanation(
-            operation=itinerary.habit.operation,
-            form=itinerary.route.form.value,
-            may_move=course.reach is Reach.FLEET,
-            reason=course.reason,
-            stops=tuple(stops[index] for index in order),
-            barred=tuple(stop for index, stop in stops.items() if index not in order),
-        )
-
-
-def _is_json(headers: Mapping[str, str]) -> bool:
-    """Tell whether a body is JSON, and so belongs to the attempt."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" or kind.endswith("+json")
+        return explained(journey, self._course(journey), self.fleet, self._retargeter)

@@ -10,8 +10,8 @@ import httpx2
 from azure_failover.core.config import Config, ConfigSource, read_config
 from azure_failover.core.errors import ConfigError
 from azure_failover.core.explanation import Explanation
-from azure_failover.core.fleet import Status
 from azure_failover.core.ledger import Phase
+from azure_failover.core.status import Status
 from azure_failover.core.verdict import Fault
 from azure_failover.transport._driver import Driver
 from azure_failover.transport._family import AsyncTransport, Family, SyncTransport

@@ -7,8 +7,9 @@ from typing import Any, Generic
 
 import attrs
 
-from azure_failover.core.body import rename_deployment
+from azure_failover.core.body import named_model, rename_deployment
 from azure_failover.core.mobility import Habit, Mobility
+from azure_failover.core.pace import Kind
 from azure_failover.core.routes import Route
 from azure_failover.transport._family import Req
 from azure_failover.transport._options import FailoverOptions
@@ -35,6 +36,8 @@ class Itinerary:
 
     is_free: bool = attrs.field(init=False)
     """Whether, as far as method and URL tell, it moves freely and begins at the primary."""
+    kind: Kind | None = attrs.field(init=False)
+    """What kind of request it is; None if the body says so."""
 
     def __attrs_post_init__(self) -> None:
         self.is_free = (
@@ -43,6 +46,8 @@ class Itinerary:
             and not self.closed
             and self.addressed == 0
         )
+        deployment = self.route.deployment
+        self.kind = None if deployment is None else (self.habit.operation, deployment)
 
 
 @attrs.define(eq=False)
@@ -66,6 +71,11 @@ class Journey(Generic[Req]):
             self.once = body
         else:
             self.body = body
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of request this is, for what is usual among its like."""
+        return self.itinerary.kind or (self.itinerary.habit.operation, named_model(self.body))
 
     @property
     def is_begun(self) -> bool:

@@ -10,13 +10,18 @@ from azure_failover.core.events import (
     EndpointMisconfigured,
     EndpointRecovered,
     Event,
+    RetryRefused,
 )
 
 logger = logging.getLogger("azure_failover")
 
 
 def log(events: Iterable[Event]) -> None:
-    """Log what changed: a WARNING when an endpoint fails, an INFO when it is back."""
+    """Log what changed: a WARNING when an endpoint fails, an INFO when it is back.
+
+    That the retry budget is spent is a WARNING once in a while: told for each request, it would
+    be a storm of its own.
+    """
     for event in events:
         match event:
             case EndpointFailed(by_probe=False):
@@ -40,6 +45,12 @@ def log(events: Iterable[Event]) -> None:
                     "endpoint %s refuses us (%s): check its key, firewall and deployment",
                     event.endpoint,
                     event.reason,
+                )
+            case RetryRefused():
+                logger.log(
+                    logging.WARNING if event.is_news else logging.DEBUG,
+                    "no second attempt at endpoint %s: the retry budget is spent",
+                    event.endpoint,
                 )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Generic
 
 import anyio
 import attrs
 
+from azure_failover.core.hints import hint_in
 from azure_failover.core.ledger import Phase
 from azure_failover.core.steps import Answered, Attempt, Failed, Report
-from azure_failover.core.verdict import Fault, retry_after
+from azure_failover.core.verdict import Fault
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._labels import forget_frames
 from azure_failover.transport._runtime import Runtime
@@ -43,6 +45,10 @@ class Reports(Generic[Req, Resp]):
         self._family: Final = family
         self._in_memory: Final = family.memory_stream_type
         self._wall: Final = runtime.wall
+        self._timeouts: Final[dict[Fault, Callable[[str], Exception]]] = {
+            **{fault: kind for kind, fault, _ in family.faults},
+            Fault.READ_TIMEOUT: family.timeout_error,
+        }
 
     def of(self, attempt: Attempt, result: Resp | Broken) -> Report[Resp]:
         """Give the report on an attempt."""
@@ -51,16 +57,19 @@ class Reports(Generic[Req, Resp]):
         headers, status = result.headers, result.status_code
         is_complete = isinstance(result.stream, self._in_memory)
         is_success = status == 200  # noqa: PLR2004
-        hint = headers.get("retry-after")
+        hides_throttle = (
+            is_success
+            and "retry-after" in headers
+            and headers.get("content-type", "").startswith("text/event-stream")
+        )
+        is_throttled = hides_throttle or status == 429  # noqa: PLR2004
         return Answered(
             attempt,
             result,
             status,
             is_complete,
-            retry_after=retry_after(headers.get("retry-after-ms"), hint, wall=self._wall()),
-            hides_throttle=is_success
-            and hint is not None
-            and headers.get("content-type", "").startswith("text/event-stream"),
+            retry_after=hint_in(headers, wall=self._wall(), is_throttled=is_throttled),
+            hides_throttle=hides_throttle,
             body=self.body_of(result) if is_complete and not is_success else b"",
         )
 
@@ -71,7 +80,7 @@ class Reports(Generic[Req, Resp]):
             return body
         return self._family.decode(response.headers, body)
 
-    def broken(self, error: Exception, phase: Phase, wire: Wire, *, was_sent: bool) -> Broken:
+    def broken(self, error: Exception, wire: Wire, *, was_sent: bool) -> Broken:
         """Translate an exception of the family; raise any other as it is."""
         if isinstance(error, NoTokenError):
             error = self._in_family(error, error.__cause__)
@@ -81,12 +90,26 @@ class Reports(Generic[Req, Resp]):
         found = self.fault_of(error)
         if found is None:
             raise error
-        fault, place = found
-        if phase is not Phase.BODY:
+        (fault, place), phase = found, wire.phase
+        if phase is Phase.WAIT:
             phase = place
             if fault is Fault.BROKEN and wire.is_reused and not was_answered(error):
                 fault = Fault.STALE
         forget_frames(error)
+        return Broken(error, fault, phase, was_sent)
+
+    def cut(self, seconds: float, wire: Wire, *, is_pooled: bool, was_sent: bool) -> Broken:
+        """Report a task's attempt that was cut because it took longer than it may.
+
+        It is told as the family would tell it, had the phase that it was in taken too long: one
+        of our own pools does first of all, without a word, wait for a free connection.
+        """
+        fault, phase = Fault.READ_TIMEOUT, wire.phase
+        if phase is Phase.CONNECT or (wire.connected and not wire.sent):
+            fault, phase = Fault.CONNECT_TIMEOUT, Phase.CONNECT
+        elif is_pooled and not wire.sent:
+            fault, phase = Fault.POOL_TIMEOUT, Phase.CONNECT
+        error = self._timeouts[fault](f"cut after the {seconds:.2f} s that the deadline left it")
         return Broken(error, fault, phase, was_sent)
 
     def _in_family(self, text: object, cause: BaseException | None) -> Exception:

@@ -5,9 +5,24 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable
+from queue import Empty, SimpleQueue
+from typing import Any
 
 import anyio
 import attrs
+
+
+def _wait(queue: SimpleQueue[Any], seconds: float | None) -> Any:  # noqa: ANN401
+    try:
+        return queue.get(timeout=seconds)
+    except Empty:
+        return None
+
+
+async def _async_wait(receive: Callable[[], Awaitable[Any]], seconds: float | None) -> Any:  # noqa: ANN401
+    with anyio.move_on_after(seconds):
+        return await receive()
+    return None
 
 
 @attrs.frozen(kw_only=True)
@@ -20,6 +35,8 @@ class Runtime:
         random: Random numbers from 0 up to 1.
         sleep: Blocks a thread for so many seconds.
         async_sleep: Suspends a task for so many seconds.
+        wait: Gives the next item of a queue, or None if none comes within so many seconds.
+        async_wait: Gives what a function receives, or None if nothing comes in time.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -27,3 +44,5 @@ class Runtime:
     random: Callable[[], float] = random.random
     sleep: Callable[[float], None] = time.sleep
     async_sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    wait: Callable[[SimpleQueue[Any], float | None], Any] = _wait
+    async_wait: Callable[[Callable[[], Awaitable[Any]], float | None], Awaitable[Any]] = _async_wait

@@ -38,6 +38,7 @@ class Upstream(Generic[Req, Resp]):
             build_async: Builds a pool for tasks.
             reads_environment: Whether ``HTTPS_PROXY`` and its kin count.
         """
+        self.has_own_pools: Final = given is None
         self._reads_environment: Final = reads_environment and given is None
         self._proxies: Final = tuple(self._proxy_for(*origin) for origin in origins)
         self._build_sync = build_sync

@@ -6,10 +6,12 @@ Passes everything on untouched; only takes notes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 import anyio
+
+from azure_failover.core.ledger import Phase
 
 
 class Wire:
@@ -19,10 +21,12 @@ class Wire:
     in httpcore's documentation). A trace that the caller had set is called as well.
     """
 
-    __slots__ = ("_caller", "connected", "sent")
+    __slots__ = ("_caller", "connected", "phase", "sent")
 
     def __init__(self, caller: Callable[[str, Any], Any] | None) -> None:
         self._caller = caller
+        self.phase = Phase.WAIT
+        """How far the driver has come: CONNECT before it sends, BODY when it reads on."""
         self.connected = False
         self.sent = False
 
@@ -45,7 +49,7 @@ class Wire:
                 await result
 
     def _note(self, name: str) -> None:
-        if name.startswith("connection.connect_"):
+        if ".connect_" in name:
             self.connected = True
         elif name.endswith("send_request_headers.started"):
             self.sent = True
@@ -127,8 +131,9 @@ class Watched:
         self._stream.close()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks = aiter(self._stream)
         try:
-            async for chunk in self._stream:
+            async for chunk in chunks:
                 if not self._is_known:
                     self._came()
                 if self._is_curious:
@@ -137,6 +142,9 @@ class Watched:
         except Exception as error:
             self._broke(error)
             raise
+        finally:
+            if isinstance(chunks, AsyncGenerator):  # else its collection would have to await
+                await chunks.aclose()
         self._came()
 
     async def aclose(self) -> None:

@@ -137,6 +137,8 @@ OWN_FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "scope": st.sampled_from(("https://ai.azure.com/.default", "api://x/.default")),
     "key_header": HEADERS,
     "api": st.sampled_from(("any", "v1", "dated")),
+    "tier": st.integers(0, 3),
+    "weight": st.floats(0.001, 1e6) | st.integers(1, 100),
 }
 """What a backup inherits, field by field, if it does not say it; :data:`KIND` as a unit."""
 
@@ -207,7 +209,11 @@ POLICIES: st.SearchStrategy[Data] = st.fixed_dictionaries(
                 "pool": st.none() | TIMEOUTS,
             },
         ),
+        "strategy": st.sampled_from(("priority", "round_robin", "weighted", "latency")),
+        "failback_ramp": st.just(0) | TIMEOUTS,
         "buffer_limit": st.integers(0, 2**40),
+        "reserve": st.floats(0.0, 1e6) | st.integers(0, 60),
+        "retry_budget": st.floats(0.0, 1.0) | st.integers(0, 1),
         "pause": st.floats(0.001, 100.0),
         "max_pause": st.floats(100.0, 1000.0),
         "probe_lease": TIMEOUTS,

@@ -8,24 +8,28 @@ from typing import TypeAlias, assert_never
 import attrs
 from core_strategies import plain_config
 
+from azure_failover.core.choice import Choice
 from azure_failover.core.course import ANYWHERE, Course
-from azure_failover.core.fleet import Choice, Fleet
-from azure_failover.core.flight import (
+from azure_failover.core.fleet import Fleet
+from azure_failover.core.flight import Flight
+from azure_failover.core.ledger import Ledger, Phase
+from azure_failover.core.pace import ANY_KIND, Kind
+from azure_failover.core.steps import (
     Answered,
     Attempt,
+    Await,
     Command,
     Deliver,
     Discard,
     Failed,
-    Flight,
     GiveUp,
     Report,
     Send,
     Wait,
     Woke,
 )
-from azure_failover.core.health import Ticket
-from azure_failover.core.ledger import Ledger, Phase
+from azure_failover.core.strategy import Order
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect, Fault
 
 
@@ -74,14 +78,26 @@ class WatchedFleet(Fleet):
         self.returned: list[Ticket] = []
         self.effects: list[tuple[int, Effect]] = []
 
-    def choose(self, tried: int, now: float, course: Course = ANYWHERE) -> Choice | None:
-        choice = super().choose(tried, now, course)
+    def choose(
+        self,
+        tried: int,
+        now: float,
+        course: Course = ANYWHERE,
+        order: Order | None = None,
+        kind: Kind = ANY_KIND,
+    ) -> Choice | None:
+        choice = super().choose(tried, now, course, order, kind)
         if choice is not None:
             self.given.append(choice.ticket)
         return choice
 
-    def again(self, index: int, now: float) -> Ticket:
-        ticket = super().again(index, now)
+    def again(self, index: int, now: float, kind: Kind = ANY_KIND) -> Ticket:
+        ticket = super().again(index, now, kind)
+        self.given.append(ticket)
+        return ticket
+
+    def proxy_ticket(self, index: int, now: float) -> Ticket:
+        ticket = super().proxy_ticket(index, now)
         self.given.append(ticket)
         return ticket
 
@@ -142,7 +158,7 @@ def scripted(*outcomes: Outcome) -> Script:
     return lambda index, _: outcomes[index]
 
 
-def fly(
+def fly(  # noqa: PLR0913  (all that may differ between journeys)
     fleet: Fleet,
     script: Script,
     clock: Clock | None = None,
@@ -152,6 +168,7 @@ def fly(
     deadline: float | None = None,
     closing: float = 0.0,
     oversleep: float = 0.0,
+    is_strict: bool = False,
 ) -> Trip:
     """Fly one request.
 
@@ -164,6 +181,7 @@ def fly(
         deadline: As for a flight.
         closing: Seconds that it takes to discard a response.
         oversleep: Seconds by which each sleep is too long.
+        is_strict: Whether an attempt is cut when its time is over, as it is for tasks.
     """
     clock = clock or Clock()
     flight: Flight[Response] = Flight(
@@ -174,7 +192,7 @@ def fly(
     while True:
         match command:
             case Send():
-                report = _attempt(trip, script, command)
+                report = _attempt(trip, script, command, is_strict=is_strict)
                 command = flight.tell(report, clock.now)
             case Discard():
                 trip.discarded.append(command.response)
@@ -184,6 +202,8 @@ def fly(
                 trip.waits.append(command.seconds)
                 clock.now += command.seconds + oversleep
                 command = flight.tell(Woke(), clock.now)
+            case Await():
+                raise AssertionError("nothing is under way")
             case Deliver():
                 trip.delivered = command
                 return trip
@@ -194,13 +214,18 @@ def fly(
                 assert_never(command)
 
 
-def _attempt(trip: Trip, script: Script, command: Send) -> Report[Response]:
+def _attempt(trip: Trip, script: Script, command: Send, *, is_strict: bool) -> Report[Response]:
     attempt = command.attempt
     outcome = script(attempt.index, trip.sent.count(attempt.index))
     trip.sent.append(attempt.index)
     trip.outcomes.append(outcome)
     trip.starts.append(trip.clock.now)
     trip.limits.append(command.time_left)
+    if is_strict and command.time_left is not None and outcome.seconds > command.time_left:
+        trip.clock.now += command.time_left
+        cut = TroubleError("cut")
+        trip.errors.append(cut)
+        return Failed(attempt, cut, Fault.READ_TIMEOUT, Phase.WAIT)
     trip.clock.now += outcome.seconds
     if isinstance(outcome, Trouble):
         error = TroubleError(outcome.fault.value)

@@ -406,6 +406,49 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         "names the primary's deployment_name, and differs from deployment_name here",
         "say it in deployment_name alone",
     ),
+    "a tier that is no whole number": (
+        {**VALID, "tier": 0.5},
+        "tier",
+        "is a number, not a whole number",
+        "lower tiers are tried first",
+    ),
+    "a tier of a backup below 0": (
+        backed(tier=-1),
+        "backups[0].tier",
+        "is below 0",
+        "give a whole number from 0",
+    ),
+    "a weight of 0": ({**VALID, "weight": 0}, "weight", "is not a positive number", "such as 2.5"),
+    "a weight of a backup that is text": (
+        backed(weight="2"),
+        "backups[0].weight",
+        "is text, not a number",
+        "such as 2.5",
+    ),
+    "a weight without end": (
+        backed(weight=float("inf")),
+        "backups[0].weight",
+        "is not a positive number",
+        "such as 2.5",
+    ),
+    "a strategy that does not exist": (
+        {**VALID, "policy": {"strategy": "random"}},
+        "policy.strategy",
+        "is none of its choices",
+        'give one of "priority", "round_robin", "weighted", "latency"',
+    ),
+    "a ramp below 0": (
+        {**VALID, "policy": {"failback_ramp": -1}},
+        "policy.failback_ramp",
+        "is not a number of seconds",
+        "0 returns at once",
+    ),
+    "a ramp that is null": (
+        {**VALID, "policy": {"failback_ramp": None}},
+        "policy.failback_ramp",
+        "is null, not a number",
+        "such as 60",
+    ),
     "a choice that does not exist": (
         {**VALID, "policy": {"failback": "soon"}},
         "policy.failback",
@@ -483,6 +526,24 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         "policy.buffer_limit",
         "is a number, not a whole number",
         "such as 33554432",
+    ),
+    "a reserve below 0": (
+        {**VALID, "policy": {"reserve": -1}},
+        "policy.reserve",
+        "is not a number of seconds, 0 or more",
+        "such as 10",
+    ),
+    "a retry budget above the traffic": (
+        {**VALID, "policy": {"retry_budget": 1.5}},
+        "policy.retry_budget",
+        "is not a share from 0 to 1",
+        "such as 0.2",
+    ),
+    "a retry budget that is text": (
+        {**VALID, "policy": {"retry_budget": "20 %"}},
+        "policy.retry_budget",
+        "is text, not a number",
+        "",
     ),
     "a longest pause that is the shorter one": (
         {**VALID, "policy": {"pause": 10, "max_pause": 5}},
@@ -659,6 +720,10 @@ def test_finished_endpoints_make_a_configuration() -> None:
         ({"timeout": "60"}, "timeout: is not a positive number of seconds"),
         ({"endpoint": "east"}, "endpoint: is not an http"),
         ({"name": "a\nb"}, "name: has control characters"),
+        ({"tier": True}, "tier: is not a whole number; give a whole number from 0"),
+        ({"tier": 1.0}, "tier: is not a whole number; give a whole number from 0"),
+        ({"weight": True}, "weight: is not a positive number; give a positive number"),
+        ({"weight": float("nan")}, "weight: is not a positive number; give a positive number"),
     ],
 )
 def test_an_endpoint_object_is_checked_as_well(change: dict[str, Any], what: str) -> None:
@@ -693,6 +758,13 @@ def test_an_attempts_time_is_one_number_or_one_for_each_phase() -> None:
         ({"buffer_limit": 1.5}, "buffer_limit: is not a whole number; give a number of bytes"),
         ({"buffer_limit": True}, "buffer_limit: is not a whole number; give a number of bytes"),
         ({"buffer_limit": -1}, "buffer_limit: is below 0; give a number of bytes"),
+        ({"reserve": float("inf")}, "reserve: is not a number of seconds, 0 or more; give one"),
+        ({"reserve": True}, "reserve: is not a number of seconds, 0 or more; give one"),
+        ({"retry_budget": float("nan")}, "retry_budget: is not a share from 0 to 1; give one"),
+        ({"retry_budget": -0.1}, "retry_budget: is not a share from 0 to 1; give one"),
+        ({"strategy": "random"}, "strategy: is none of its choices"),
+        ({"failback_ramp": float("inf")}, "failback_ramp: is not a number of seconds; give"),
+        ({"failback_ramp": False}, "failback_ramp: is not a number of seconds; give"),
     ],
 )
 def test_a_policy_objects_limits_are_checked_as_well(change: dict[str, Any], what: str) -> None:
@@ -788,6 +860,18 @@ def test_a_toml_file_has_the_keys_of_the_dict(tmp_path: Path) -> None:
     expected = Config.from_dict({**backed(), "policy": {"failback": "never"}}, env={})
     assert Config.from_toml(write(tmp_path, TOML), env={}) == expected
     assert Config.from_toml(str(write(tmp_path, TOML)), env={}) == expected
+
+
+def test_a_toml_file_says_tiers_weights_and_the_strategy(tmp_path: Path) -> None:
+    """What a backup leaves out it has from the primary, as with every other key."""
+    text = (
+        TOML.replace("[[backups]]", "tier = 1\nweight = 3\n[[backups]]")
+        + 'strategy = "weighted"\nfailback_ramp = 60\n'
+        + f'[[backups]]\nendpoint = "{WEST}/gateway"\ntier = 0\nweight = 0.5\n'
+    )
+    config = Config.from_toml(write(tmp_path, text), env={})
+    assert [(found.tier, found.weight) for found in config.endpoints] == [(1, 3), (1, 3), (0, 0.5)]
+    assert (config.policy.strategy, config.policy.failback_ramp) == ("weighted", 60.0)
 
 
 def test_an_error_names_the_file(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from core_strategies import plain_config
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.core.course import ANYWHERE, NO_STATE, Course, Reach, State, plot, state_in
-from azure_failover.core.fleet import HOMES_KEPT, Fleet
+from azure_failover.core.fleet import Fleet
+from azure_failover.core.homes import HOMES_KEPT
 from azure_failover.core.mobility import Habit, Mobility, habit_of
 from azure_failover.core.verdict import Effect
 

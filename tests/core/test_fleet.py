@@ -169,11 +169,11 @@ def test_an_outage_and_its_end_are_told_once() -> None:
     assert fleet.note(0, first, Effect.FAILURE, 0.0, reason="503") is None
     event = fleet.note(0, second, Effect.FAILURE, 0.0, reason="503")
     assert event == EndpointFailed("r0", "503", 1.0, by_probe=False)
-    event = fleet.note(0, fleet.again(0, 1.0), Effect.FAILURE, 1.0, reason="timeout")
+    event = fleet.note(0, fleet.again(0, 1.0), Effect.FAILURE, 6.0, reason="timeout")
     assert event == EndpointFailed("r0", "timeout", 2.0, by_probe=True)
-    assert fleet.note(0, fleet.again(0, 3.0), Effect.ALIVE, 3.0) == EndpointRecovered("r0")
-    assert fleet.note(0, fleet.again(0, 3.0), Effect.ALIVE, 3.0) is None
-    assert fleet.note(0, fleet.again(0, 3.0), Effect.NEUTRAL, 3.0) is None
+    assert fleet.note(0, fleet.again(0, 8.0), Effect.ALIVE, 8.0) == EndpointRecovered("r0")
+    assert fleet.note(0, fleet.again(0, 8.0), Effect.ALIVE, 8.0) is None
+    assert fleet.note(0, fleet.again(0, 8.0), Effect.NEUTRAL, 8.0) is None
 
 
 def test_a_misconfigured_endpoint_is_told_once_and_forgotten_when_it_serves() -> None:

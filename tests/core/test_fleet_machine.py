@@ -6,8 +6,9 @@ from core_strategies import plain_config
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from azure_failover.core.fleet import Fleet, Status
-from azure_failover.core.health import Ticket
+from azure_failover.core.fleet import Fleet
+from azure_failover.core.status import Status
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect
 
 COUNT = 3

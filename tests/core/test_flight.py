@@ -18,8 +18,9 @@ from scripted_flight import (
 from azure_failover.core.course import Course, Reach
 from azure_failover.core.events import EndpointFailed, EndpointMisconfigured, EndpointRecovered
 from azure_failover.core.fleet import Fleet
-from azure_failover.core.flight import Answered, Deliver, Discard, Failed, Flight, GiveUp, Send
+from azure_failover.core.flight import Flight
 from azure_failover.core.ledger import Phase
+from azure_failover.core.steps import Answered, Deliver, Discard, Failed, GiveUp, Send
 from azure_failover.core.verdict import Effect, Fault
 
 GOOD = Answer()
@@ -39,13 +40,13 @@ def test_a_failed_primary_is_skipped_by_later_requests_and_won_back_by_one_probe
     first = fly(fleet, scripted(BAD, GOOD), clock)
     assert first.sent == [0, 1]
     assert fly(fleet, scripted(GOOD, GOOD), clock).sent == [1]
-    clock.now = 1.0
+    clock.now = 6.0
     assert fly(fleet, scripted(BAD, GOOD), clock).sent == [0, 1]
-    clock.now = 2.0
+    clock.now = 7.9
     assert fly(fleet, scripted(GOOD, GOOD), clock).sent == [1]
-    clock.now = 3.0
+    clock.now = 8.0
     assert fly(fleet, scripted(GOOD, GOOD), clock).sent == [0]
-    assert fleet.status(3.0).failed_endpoints == ()
+    assert fleet.status(8.0).failed_endpoints == ()
 
 
 def test_every_failed_endpoint_is_still_tried_in_order() -> None:
@@ -114,6 +115,15 @@ def test_a_stale_connection_gets_one_more_try_at_the_same_endpoint() -> None:
     assert trip.sent == [0, 0]
     assert trip.delivered_index == 0
     assert fleet.effects == [(0, Effect.NEUTRAL), (0, Effect.ALIVE)]
+
+
+def test_each_endpoint_has_its_own_second_chance() -> None:
+    """Promise 1: that one endpoint's connection was stale says nothing of the next one's."""
+    fleet = WatchedFleet(2)
+    trip = fly(fleet, lambda index, tries: GOOD if index and tries else Trouble(Fault.STALE))
+    assert trip.sent == [0, 0, 1, 1]
+    assert trip.delivered_index == 1
+    assert fleet.effects[2:] == [(1, Effect.NEUTRAL), (1, Effect.ALIVE)]
 
 
 def test_a_connection_that_breaks_twice_is_a_failure() -> None:
@@ -238,7 +248,7 @@ def test_a_timeout_well_before_the_deadline_is_the_endpoint_s() -> None:
     fleet = WatchedFleet(2)
     trip = fly(fleet, scripted(Trouble(Fault.READ_TIMEOUT, seconds=1.0), GOOD), deadline=2.0)
     assert trip.sent == [0, 1]
-    assert trip.limits == [2.0, 1.0]
+    assert trip.limits == [pytest.approx(4 / 3), 1.0]
     assert fleet.effects[0] == (0, Effect.FAILURE)
 
 
@@ -265,7 +275,7 @@ def test_an_attempt_that_the_deadline_overtakes_is_not_made(
     trip = fly(fleet, scripted(first, GOOD), deadline=2.0, closing=closing, oversleep=oversleep)
     assert trip.sent == [0]
     assert (trip.error, trip.delivered) == (None, None)
-    assert lines(trip.ledger)[-1].endswith(": skipped, the deadline had passed")
+    assert lines(trip.ledger)[-1].endswith(": skipped, the deadline left no time")
     assert len(fleet.returned) == len(fleet.given) == 2
     assert trip.flight.attempts == 1
 
@@ -345,12 +355,12 @@ def test_a_probe_whose_stream_breaks_lengthens_the_pause() -> None:
     """A probe is a success only if content came."""
     fleet, clock = WatchedFleet(2), Clock()
     fly(fleet, scripted(BAD, GOOD), clock)
-    clock.now = 1.0
+    clock.now = 6.0
     trip = fly(fleet, scripted(Answer(is_complete=False), GOOD), clock)
     assert trip.delivered is not None
     assert trip.delivered_index == 0
-    trip.flight.body_broke(trip.delivered.attempt, Fault.BROKEN, TroubleError("cut off"), 1.0)
-    status = fleet.status(1.0).endpoints[0]
+    trip.flight.body_broke(trip.delivered.attempt, Fault.BROKEN, TroubleError("cut off"), 6.0)
+    status = fleet.status(6.0).endpoints[0]
     assert (status.state, status.retry_in) == ("failed", 2.0)
 
 

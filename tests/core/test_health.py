@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.core.health import (
+    FRESH,
+    FRESH_LEAST,
     HEALTHY_STRETCH,
     JITTER,
+    PAUSE_SHARE,
     TRANSITIONS,
     Cue,
     Health,
     Pacing,
     State,
-    Ticket,
 )
+from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
 
 PACING = Pacing(pause=1.0, max_pause=300.0, probe_lease=30.0, may_return=True)
@@ -60,6 +63,7 @@ def test_every_state_can_be_reached_and_left() -> None:
 
 JOURNEYS: dict[tuple[State, Cue], tuple[str, ...]] = {
     (State.HEALTHY, Cue.TRIPPED): ("fail",),
+    (State.HEALTHY, Cue.FELL_SILENT): ("silence",),
     (State.FAILED, Cue.PAUSE_OVER): ("fail", "wait", "start"),
     (State.FAILED, Cue.ALIVE): ("fail", "succeed"),
     (State.PROBING, Cue.ALIVE): ("fail", "wait", "succeed"),
@@ -79,6 +83,9 @@ def test_every_move_of_the_table_happens(state: State, cue: Cue) -> None:
         if step == "wait":
             now += 31.0
             continue
+        if step == "silence":
+            health.fall_silent(now, 0.0)
+            continue
         ticket = health.start(now)
         if step != "start":
             before, generation = health.state, health.generation
@@ -94,36 +101,82 @@ def test_every_move_of_the_table_happens(state: State, cue: Cue) -> None:
 def test_the_first_failure_at_low_traffic_trips() -> None:
     """With nothing else under way that could vouch for it, one failure is enough."""
     health = healthy()
-    for _ in range(20):
-        assert attempt(health, Effect.ALIVE) is None
-    assert attempt(health, Effect.FAILURE) is Cue.TRIPPED
+    for second in range(0, 200, 10):
+        assert attempt(health, Effect.ALIVE, float(second)) is None
+    assert attempt(health, Effect.FAILURE, 200.0) is Cue.TRIPPED
     assert health.state is State.FAILED
 
 
+def test_the_first_of_a_few_attempts_that_fails_trips() -> None:
+    """Who sends a few requests by hand sees the first failure in the status."""
+    health = healthy()
+    for _ in range(FRESH_LEAST - 2):
+        assert attempt(health, Effect.ALIVE) is None
+    assert attempt(health, Effect.FAILURE) is Cue.TRIPPED
+
+
+@pytest.mark.parametrize(("silence", "is_tripped"), [(0.0, False), (FRESH, False), (3.1, True)])
+def test_a_success_that_just_came_outweighs_a_single_failure(
+    silence: float, is_tripped: bool
+) -> None:
+    """Amid traffic a failure alone is no news, until nothing good was heard for 3 s."""
+    health = healthy()
+    for _ in range(FRESH_LEAST - 1):
+        assert attempt(health, Effect.ALIVE) is None
+    assert (attempt(health, Effect.FAILURE, silence) is Cue.TRIPPED) == is_tripped
+
+
+def test_amid_traffic_a_second_failure_in_a_row_trips() -> None:
+    """What one failure did not prove, two do; a success between them makes each the first."""
+    health = healthy()
+    for _ in range(20):
+        assert attempt(health, Effect.ALIVE) is None
+    for _ in range(3):
+        assert attempt(health, Effect.FAILURE) is None
+        assert attempt(health, Effect.ALIVE) is None
+    assert attempt(health, Effect.FAILURE) is None
+    assert attempt(health, Effect.FAILURE) is Cue.TRIPPED
+
+
+def test_a_success_counts_when_it_came_back_wherever_it_started() -> None:
+    """A slow success that started before the latest is news all the same."""
+    health = healthy()
+    slow = health.start(0.0)
+    for _ in range(FRESH_LEAST - 2):
+        assert attempt(health, Effect.ALIVE) is None
+    assert health.finish(slow, Effect.ALIVE, 9.0) is None
+    assert attempt(health, Effect.FAILURE, 9.0 + FRESH) is None
+
+
 @pytest.mark.parametrize(
-    ("under_way", "failures", "is_tripped"),
+    ("under_way", "every", "trips_at"),
     [
-        (100, 4, False),
-        (100, 19, False),
-        (100, 20, True),
-        (20, 4, False),
-        (20, 5, True),
-        (26, 5, False),
-        (25, 5, True),
-        (2, 1, False),
-        (2, 2, True),
-        (4, 4, True),
+        (100, 6, None),
+        (100, 5, 5),
+        (100, 1, 5),
+        (24, 5, None),
+        (25, 5, 5),
+        (2, 1, 2),
+        (4, 1, 4),
     ],
 )
 def test_at_high_traffic_a_fifth_of_the_attempts_must_fail(
-    under_way: int, failures: int, is_tripped: bool
+    under_way: int, every: int, trips_at: int | None
 ) -> None:
-    """At least 5 failures that are a fifth of what started since, or all of it."""
+    """At least 5 failures, a fifth of what started up to the latest of them; or all there is."""
     health = healthy()
     tickets = [health.start(0.0) for _ in range(under_way)]
-    cues = [health.finish(ticket, Effect.FAILURE, 1.0) for ticket in tickets[:failures]]
-    assert (cues[-1] is Cue.TRIPPED) == is_tripped
-    assert cues[:-1] == [None] * (failures - 1)
+    cues = [health.finish(ticket, Effect.FAILURE, 1.0) for ticket in tickets[every - 1 :: every]]
+    found = cues.index(Cue.TRIPPED) + 1 if Cue.TRIPPED in cues else None
+    assert found == trips_at
+
+
+def test_what_started_after_the_latest_failure_does_not_vouch() -> None:
+    """In a hang the oldest time out first: what is still young cannot speak for the endpoint."""
+    health = healthy()
+    tickets = [health.start(second / 100) for second in range(1000)]
+    cues = [health.finish(ticket, Effect.FAILURE, 10.0) for ticket in tickets[:5]]
+    assert cues == [None] * 4 + [Cue.TRIPPED]
 
 
 def test_fast_failures_before_slow_successes_do_not_trip() -> None:
@@ -178,16 +231,33 @@ def test_a_late_failure_counts_where_it_started() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.booleans(), min_size=1, max_size=40))
-def test_one_request_at_a_time_trips_at_its_first_failure(outcomes: list[bool]) -> None:
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.floats(3.1, 100.0))
+def test_one_request_at_a_time_trips_at_its_first_failure(
+    outcomes: list[bool], apart: float
+) -> None:
     """Promise 4: at low traffic a failed endpoint is marked at once, and no other is."""
     health = healthy()
-    for is_good in outcomes:
-        cue = attempt(health, Effect.ALIVE if is_good else Effect.FAILURE)
+    for number, is_good in enumerate(outcomes):
+        cue = attempt(health, Effect.ALIVE if is_good else Effect.FAILURE, number * apart)
         assert cue is (None if is_good else Cue.TRIPPED)
         if not is_good:
             return
     assert health.state is State.HEALTHY
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.floats(0.0, 100.0))
+def test_one_request_at_a_time_trips_at_its_second_failure_in_a_row(
+    outcomes: list[bool], apart: float
+) -> None:
+    """However quickly they follow, two failures in a row mark an endpoint."""
+    health = healthy()
+    for number, (before, is_good) in enumerate(zip([True, *outcomes], outcomes, strict=False)):
+        attempt(health, Effect.ALIVE if is_good else Effect.FAILURE, number * apart)
+        if not before and not is_good:
+            assert health.state is State.FAILED
+        if health.state is State.FAILED:
+            return
 
 
 # Neutral outcomes.
@@ -367,14 +437,23 @@ def test_a_forced_attempt_that_fails_lengthens_no_pause(effect: Effect) -> None:
 # Pauses.
 
 
-def test_the_pause_doubles_up_to_its_cap() -> None:
-    """1, 2, 4, … seconds, and never more than ``max_pause``."""
-    health, pauses = tripped(), [1.0]
-    for _ in range(11):
+def test_the_pause_is_a_third_of_the_time_of_failing() -> None:
+    """So an endpoint comes back at most a third too late; never under 1 s, never over the cap."""
+    health, longest, pause = tripped(), PACING.max_pause / (1 + JITTER), 1.0
+    for _ in range(40):
         now = health.failed_until
         assert attempt(health, Effect.FAILURE, now) is Cue.PROBE_FAILED
-        pauses.append(health.failed_until - now)
-    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+        pause = health.failed_until - now
+        assert pause == pytest.approx(max(1.0, min(now * PAUSE_SHARE, longest)))
+    assert pause == pytest.approx(longest)
+
+
+def test_the_time_that_probes_take_counts_as_failing() -> None:
+    """A hang that is found out by one slow probe is not probed the sooner for it."""
+    health = tripped()
+    probe = health.start(1.0)
+    assert health.finish(probe, Effect.FAILURE, 31.0) is Cue.PROBE_FAILED
+    assert health.failed_until - 31.0 == pytest.approx(31.0 * PAUSE_SHARE)
 
 
 @SOME
@@ -387,17 +466,18 @@ def test_the_pause_doubles_up_to_its_cap() -> None:
 def test_a_pause_is_jittered_and_never_shorter_than_a_hint(
     luck: float, retry_after: float | None, pause: float, probes: int
 ) -> None:
-    """0 to 20 % are added, and a ``Retry-After`` of up to 120 s is waited for."""
+    """0 to 20 % are added, within the cap, and a ``Retry-After`` of up to 120 s is waited for."""
     health = tripped(pacing=Pacing(pause, 300.0, 30.0, may_return=True))
     for _ in range(probes):
         attempt(health, Effect.FAILURE, health.failed_until)
     now = health.failed_until
     attempt(health, Effect.FAILURE, now, luck=luck, **_hint(retry_after))
     found = health.failed_until - now
-    plain = min(300.0, pause * 2.0 ** (probes + 1))
+    plain = max(pause, min(now * PAUSE_SHARE, 300.0 / (1 + JITTER)))
     least = max(plain, min(retry_after or 0.0, RETRY_AFTER_CAP))
     assert found >= least * (1 - 1e-9) - 1e-6
     assert found <= max(plain * (1 + JITTER), least) * (1 + 1e-9) + 1e-6
+    assert found <= 300.0 * (1 + 1e-9) + 1e-6
 
 
 def _hint(retry_after: float | None) -> dict[str, float]:
@@ -421,18 +501,17 @@ def test_the_later_of_two_deadlines_wins(
         assert health.throttled_until <= now + RETRY_AFTER_CAP
 
 
-@pytest.mark.parametrize(("stretch", "expected"), [(0.0, 8.0), (19.9, 8.0), (20.0, 1.0)])
+@pytest.mark.parametrize(("stretch", "expected"), [(0.0, 50.0), (124.9, 91.6), (125.0, 1.0)])
 def test_pauses_start_short_again_after_a_healthy_stretch(stretch: float, expected: float) -> None:
     """After 5 of its last pauses in good health an endpoint is forgiven; before, it flaps."""
     health = tripped()
-    for _ in range(2):
-        attempt(health, Effect.FAILURE, health.failed_until)
-    recovered = health.failed_until
-    assert attempt(health, Effect.ALIVE, recovered) is Cue.ALIVE
-    assert HEALTHY_STRETCH * 4.0 == 20.0
-    now = recovered + stretch
+    attempt(health, Effect.FAILURE, 75.0)
+    assert health.failed_until == 100.0
+    assert attempt(health, Effect.ALIVE, 150.0) is Cue.ALIVE
+    assert HEALTHY_STRETCH * 25.0 == 125.0
+    now = 150.0 + stretch
     assert attempt(health, Effect.FAILURE, now) is Cue.TRIPPED
-    assert health.failed_until - now == expected
+    assert health.failed_until - now == pytest.approx(expected, abs=0.1)
 
 
 def test_without_failback_a_failed_endpoint_is_not_probed() -> None:

@@ -310,6 +310,15 @@ def test_closing_idle_connections_makes_the_client_open_another(
     assert east.accepted == accepted + 1
 
 
+def test_a_connection_that_waits_for_its_first_request_is_not_idle() -> None:
+    with Fleet(1) as fleet, socket.create_connection(("127.0.0.1", fleet.regions[0].port)) as fresh:
+        (east,) = fleet
+        soon(lambda: east.connections == 1)
+        east.close_idle_connections()
+        fresh.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert fresh.recv(8) == b"HTTP/1.1"
+
+
 @pytest.mark.parametrize("how", ["alert", "close", "reset"])
 def test_a_broken_handshake_fails_to_connect_and_heals_after_so_many(
     how: Literal["alert", "close", "reset"],

@@ -66,6 +66,8 @@ policies = st.fixed_dictionaries(
         "on_throttle": st.sampled_from(["return", "failover", "wait"]),
         "on_misconfigured": st.sampled_from(["return", "failover"]),
         "deadline": st.sampled_from([0.5, 30.0]),
+        "strategy": st.sampled_from(["round_robin", "weighted", "latency"]),
+        "failback_ramp": st.sampled_from([0.5, 60.0]),
     },
 )
 headers = st.dictionaries(

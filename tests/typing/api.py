@@ -119,7 +119,13 @@ def with_credentials() -> Config:
             Endpoint(endpoint=url, deployment_name="e", auth="client", api="dated"),
             Endpoint(endpoint=url, deployment_name="f", api_key="…", key_header="X-Key"),
         ),
-        Policy(attempt_timeout=AttemptTimeout(connect=2, read=None), buffer_limit=0),
+        Policy(
+            attempt_timeout=AttemptTimeout(connect=2, read=None),
+            buffer_limit=0,
+            deadline=30,
+            reserve=5,
+            retry_budget=0.1,
+        ),
     )
 
 
@@ -139,6 +145,15 @@ def explained(client: Client, tasks: AsyncClient) -> list[str]:
 def with_options(client: Client) -> str | None:
     with failover_options(auto_failover=False, deadline=20, timeout=None):
         return client.chat("Hello").text
+
+
+def spread() -> tuple[Config, list[tuple[int, float]]]:
+    url = "https://eastus.openai.azure.com"
+    provisioned = Endpoint(endpoint=url, api_key="…", deployment_name="ptu", tier=0, weight=3)
+    standard = Endpoint(endpoint=url, api_key="…", deployment_name="paygo", tier=1, weight=0.5)
+    config = Config((provisioned, standard), Policy(strategy="latency", failback_ramp=60))
+    endpoints = FailoverTransport(config).status().endpoints
+    return config, [(status.tier, status.share) for status in endpoints]
 
 
 def built() -> Config:

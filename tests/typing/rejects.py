@@ -32,6 +32,7 @@ async def wrong_colour(sync: Client, tasks: AsyncClient) -> None:
 def wrong_key() -> None:
     Policy(failback="sometimes")  # error: arg-type
     Policy(fallback="auto")  # error: call-arg
+    Policy(strategy="random")  # error: arg-type
     Client({}, http3=True)  # error: call-arg
     Client(5)  # error: arg-type
     failover_options(auto_failover="no")  # error: arg-type

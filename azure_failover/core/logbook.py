@@ -1,0 +1,85 @@
+"""What one flight tried and passed over, in order, while it goes on; the ledger is made of it.
+
+Writes down, decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from azure_failover.core.choice import Skip
+from azure_failover.core.config import Config
+from azure_failover.core.ledger import Entry, Ledger
+from azure_failover.core.steps import Answered, Attempt, R
+from azure_failover.core.ticket import NO_TICKET
+from azure_failover.core.verdict import error_facts
+
+_LONGEST_CODE: Final = 80
+"""Characters of an error code that a ledger quotes; what is longer is no code."""
+
+
+class Logbook:
+    """The attempts and skips of one flight."""
+
+    def __init__(self, config: Config, started: float) -> None:
+        """Begin empty.
+
+        Args:
+            config: The endpoints.
+            started: When the flight began, in seconds.
+        """
+        self._config = config
+        self._started = started
+        self._skipped = 0
+        self._records: list[Attempt] = []
+
+    def add(self, attempt: Attempt) -> None:
+        """Write an attempt down; what becomes of it is read when the ledger is."""
+        self._records.append(attempt)
+
+    def skip(self, skipped: Iterable[Skip], now: float) -> None:
+        """Write down which endpoints are passed over, each once."""
+        for skip in skipped:
+            if not self._skipped >> skip.index & 1:
+                self._skipped |= 1 << skip.index
+                record = Attempt(skip.index, NO_TICKET, now)
+                record.outcome, record.error = "skipped", skip.reason
+                self._records.append(record)
+
+    def error_in(self, report: Answered[R]) -> str | None:
+        """Say in a word what an error answer says; None if it has none of its own."""
+        if report.hides_throttle:
+            return "throttled in the stream"
+        code, _ = error_facts(report.body)
+        if code is None or code == str(report.status):
+            return None
+        return self._config.redact(code)[:_LONGEST_CODE]
+
+    def pending(self) -> list[Attempt]:
+        """Give the attempts of which nothing is known yet."""
+        return [record for record in self._records if record.outcome == "pending"]
+
+    def ledger(self, served_by: Attempt | None, *, is_exhausted: bool) -> Ledger:
+        """Give what stands here; it is written out when somebody looks at it."""
+        return Ledger(
+            self._entries,
+            endpoint=None if served_by is None else self._config.endpoints[served_by.index].name,
+            is_exhausted=is_exhausted,
+        )
+
+    def _entries(self) -> tuple[Entry, ...]:
+        endpoints = self._config.endpoints
+        return tuple(
+            Entry(
+                endpoint=endpoints[record.index].name,
+                index=record.index,
+                outcome=record.outcome,
+                phase=record.phase,
+                status=record.status,
+                error=record.error,
+                started=record.started - self._started,
+                elapsed=None if record.ended is None else record.ended - record.started,
+            )
+            for record in self._records
+        )

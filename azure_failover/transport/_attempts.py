@@ -1,0 +1,139 @@
+"""One attempt at one endpoint, with its I/O: for a thread, and for a task. Decides nothing.
+
+Read :meth:`Attempts.make` and :meth:`Attempts.amake` side by side. What a thread cannot do, a task
+can: be cut when its time is over, or when its endpoint falls silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Generic
+
+import anyio
+
+from azure_failover.core.config import Config
+from azure_failover.core.ledger import Phase
+from azure_failover.core.steps import Attempt
+from azure_failover.core.verdict import Fault
+from azure_failover.transport._cutoff import Cutoff
+from azure_failover.transport._family import Family, Req, Resp
+from azure_failover.transport._journey import Journey
+from azure_failover.transport._race import Alarm
+from azure_failover.transport._reports import Broken, Reports
+from azure_failover.transport._retarget import Retargeter
+from azure_failover.transport._tokens import Tokens
+from azure_failover.transport._upstream import Upstream
+from azure_failover.transport._watch import Wire, shielded
+
+
+class Attempts(Generic[Req, Resp]):
+    """Makes attempts. Thread-safe."""
+
+    def __init__(
+        self,
+        config: Config,
+        family: Family[Req, Resp],
+        upstream: Upstream[Req, Resp],
+        retargeter: Retargeter[Req, Resp],
+        reports: Reports[Req, Resp],
+        clock: Callable[[], float],
+    ) -> None:
+        self._family: Final = family
+        self._in_memory: Final = family.memory_stream_type
+        self._upstream: Final = upstream
+        self._retargeter: Final = retargeter
+        self._reports: Final = reports
+        self._clock: Final = clock
+        self._tokens: Final = Tokens(config)
+        self._needs_tokens: Final = self._tokens.is_needed
+        self._token_timeouts: Final = [endpoint.timeout for endpoint in config.endpoints]
+        self.alarm: Final = Alarm(len(config.endpoints))
+
+    def make(self, index: int, journey: Journey[Req], time_left: float | None) -> Resp | Broken:
+        """Make an attempt from a thread.
+
+        Args:
+            index: The endpoint.
+            journey: The request.
+            time_left: Seconds that it may take; None for as long as its phases may.
+        """
+        wire, token = Wire(journey.request.extensions.get("trace")), None
+        cutoff = None if time_left is None else Cutoff(time_left, self._clock, self._family)
+        try:
+            if self._needs_tokens:
+                wire.phase = Phase.CONNECT
+                token = self._tokens.get(index)
+                time_left = None if cutoff is None else cutoff.left()
+                wire.phase = Phase.WAIT
+            outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
+            response = self._upstream.sync_at(index).handle_request(outgoing)
+            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
+                return response
+            wire.phase, stream = Phase.BODY, response.stream
+            try:
+                content = b"".join(stream if cutoff is None else cutoff.chunks(stream))
+            finally:
+                stream.close()
+        except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
+            return self._reports.broken(error, wire, was_sent=journey.is_begun)
+        response.stream = self._family.memory_stream(content)
+        return response
+
+    async def amake(
+        self,
+        index: int,
+        journey: Journey[Req],
+        time_left: float | None = None,
+        wire: Wire | None = None,
+    ) -> Resp | Broken:
+        """Make an attempt from a task."""
+        wire, token = wire or Wire(journey.request.extensions.get("trace")), None
+        try:
+            if self._needs_tokens:
+                wire.phase = Phase.CONNECT
+                token = await self._tokens.aget(index, self._token_timeouts[index])
+                wire.phase = Phase.WAIT
+            outgoing = self._retargeter.request_for(
+                index, journey, time_left, wire.asynchronous, token
+            )
+            response = await self._upstream.async_at(index).handle_async_request(outgoing)
+            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
+                return response
+            wire.phase, stream = Phase.BODY, response.stream
+            try:
+                content = b"".join([chunk async for chunk in stream])
+            finally:
+                await shielded(stream.aclose())
+        except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
+            return self._reports.broken(error, wire, was_sent=journey.is_begun)
+        response.stream = self._family.memory_stream(content)
+        return response
+
+    async def aguarded(
+        self, attempt: Attempt, journey: Journey[Req], time_left: float | None
+    ) -> Resp | Broken:
+        """Make an attempt; if many wait at its endpoint, it is cut when that falls silent."""
+        if not attempt.ticket.is_crowded:
+            return await self._within(time_left, attempt.index, journey)
+        with self.alarm.at(attempt.index):
+            return await self._within(time_left, attempt.index, journey)
+        error = self._family.timeout_error("cut: the endpoint has fallen silent")
+        return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)
+
+    async def _within(
+        self, time_left: float | None, index: int, journey: Journey[Req]
+    ) -> Resp | Broken:
+        """Make an attempt that is cut when its time is over, wherever it is then."""
+        if time_left is None:
+            return await self.amake(index, journey)
+        wire = Wire(journey.request.extensions.get("trace"))
+        with anyio.move_on_after(time_left):
+            return await self.amake(index, journey, time_left, wire)
+        is_pooled = self._upstream.has_own_pools
+        return self._reports.cut(time_left, wire, is_pooled=is_pooled, was_sent=journey.is_begun)
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    """Tell whether a body is JSON, and so belongs to the attempt."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")

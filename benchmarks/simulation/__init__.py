@@ -1,0 +1,1 @@
+"""A simulator of health rules: real decisions, virtual time, seeded traffic."""
