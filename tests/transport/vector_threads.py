@@ -53,13 +53,12 @@ class ThreadStage:
 
     def runtime(self, random: Callable[[], float]) -> Runtime:
         """Give this time to the transport."""
-        waits: dict[str, Any] = {"wait": self._wait} if hasattr(Runtime, "wait") else {}
         return Runtime(
             clock=lambda: self.now,
             wall=lambda: EPOCH + self.now,
             random=random,
             sleep=lambda seconds: plainly(self._sleep(seconds)),
-            **waits,
+            wait=self._wait,
         )
 
     def run(self, play: Callable[[], Coroutine[Any, Any, None]]) -> None:
