@@ -10,8 +10,7 @@ from typing import Any, Final
 import attrs
 from vector_format import Condition, Landing, Line, Outcome
 
-from azure_failover import Entry, Ledger, Status, ledger_of
-from azure_failover.core.fleet import EndpointStatus
+from azure_failover import EndpointStatus, Entry, Ledger, Status, ledger_of
 
 TOLERANCE: Final = 0.01
 """Seconds."""
