@@ -230,7 +230,7 @@ class Flight(Generic[R]):
             return GiveUp(report.error)
         if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
             self._second_chances |= 1 << attempt.index
-            self._again(attempt, now)
+            self._again(attempt, now, is_fresh=True)
             return self.proceed(now)
         if self._find_next(now):
             return self.proceed(now)
@@ -364,14 +364,15 @@ class Flight(Generic[R]):
         skips = [Skip(index, reason) for index, reason in sorted(self._course.closed.items())]
         self._logbook.skip(skips, self._started)
 
-    def _again(self, attempt: Attempt, now: float) -> None:
+    def _again(self, attempt: Attempt, now: float, *, is_fresh: bool = False) -> None:
         ticket = self._fleet.again(attempt.index, now, self._kind)
-        self._reserve(attempt.index, ticket, now)
+        self._reserve(attempt.index, ticket, now).is_fresh = is_fresh
 
-    def _reserve(self, index: int, ticket: Ticket, now: float) -> None:
+    def _reserve(self, index: int, ticket: Ticket, now: float) -> Attempt:
         self.attempts += 1
-        self._next = Attempt(index, ticket, now)
-        self._logbook.add(self._next)
+        self._next = attempt = Attempt(index, ticket, now)
+        self._logbook.add(attempt)
+        return attempt
 
     def _note(
         self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None = None

@@ -113,7 +113,7 @@ class Driver(Generic[Req, Resp]):
             flight = self._flight(journey)
             return self._fly(journey, flight, flight.begin(journey.started))
         try:
-            result = self._attempts.make(0, journey, None)
+            result = self._attempts.make(0, journey)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -131,9 +131,10 @@ class Driver(Generic[Req, Resp]):
                     case Await() | Send(patience=float()):
                         command = self._race(journey, flight, command)
                     case Send():
-                        index, time_left = command.attempt.index, command.time_left
-                        result = self._attempts.make(index, journey, time_left)
-                        command = self._told(flight, command.attempt, result)
+                        attempt, time_left = command.attempt, command.time_left
+                        index, is_fresh = attempt.index, attempt.is_fresh
+                        result = self._attempts.make(index, journey, time_left, is_fresh=is_fresh)
+                        command = self._told(flight, attempt, result)
                     case Deliver():
                         return self._delivery.deliver(journey, flight, command)
                     case Discard():
@@ -160,9 +161,10 @@ class Driver(Generic[Req, Resp]):
             while True:
                 match command:
                     case Send():
-                        index, time_left = command.attempt.index, command.time_left
-                        run = partial(self._attempts.make, index, journey, time_left)
-                        race.start(command.attempt, run)
+                        attempt, time_left = command.attempt, command.time_left
+                        index, is_fresh = attempt.index, attempt.is_fresh
+                        make = partial(self._attempts.make, is_fresh=is_fresh)
+                        race.start(attempt, partial(make, index, journey, time_left))
                     case Await():
                         pass
                     case Discard():

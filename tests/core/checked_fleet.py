@@ -36,10 +36,9 @@ STEPS = st.sampled_from(
 SIZES = st.sampled_from((1, 1, 2, 2, 3, MOST))
 """How many endpoints a fleet has: on few, more happens to each."""
 POLICIES = st.fixed_dictionaries(
-    {},
+    {"on_throttle": st.sampled_from(("failover", "return", "wait"))},
     optional={
         "failback": st.sampled_from(("auto", "auto", "auto", "never")),
-        "on_throttle": st.sampled_from(("failover", "return", "wait")),
         "on_misconfigured": st.sampled_from(("failover", "return")),
         "pause": st.sampled_from((0.001, 0.5, 1.0, 5.0)) | st.floats(0.001, 20.0),
         "max_pause": st.sampled_from((20.0, 300.0)) | st.floats(20.0, 1000.0),

@@ -14,9 +14,9 @@ from typing import TypeAlias, assert_never
 import attrs
 from checked_fleet import (
     HINTS,
+    MOST,
     ORIGINS,
     POLICIES,
-    SIZES,
     CheckedFleet,
     Clockwork,
     courses,
@@ -110,14 +110,17 @@ Ending: TypeAlias = Callable[[Attempt], Report[Response]]
 
 @st.composite
 def endings(draw: st.DrawFn) -> Ending:
-    """Draw what comes of an attempt."""
-    if draw(st.booleans()):
-        fault, was_sent = draw(st.sampled_from(Fault)), draw(st.booleans())
-        error = TroubleError(fault.value)
+    """Draw what comes of an attempt, each kind as often as any other."""
+    kinds = ("good", "throttled", "bad", "odd", "stale", "any fault")
+    kind = draw(st.sampled_from(kinds))
+    if "fault" in kind or kind == "stale":
+        fault = Fault.STALE if kind == "stale" else draw(st.sampled_from(Fault))
+        error, was_sent = TroubleError(fault.value), draw(st.booleans())
         return lambda attempt: Failed(attempt, error, fault, Phase.WAIT, was_sent)
-    status = draw(st.sampled_from((200, 200, 201, 400, 401, 404, 429, 429, 500, 503, 503)))
-    hint = draw(HINTS)
-    hides_throttle = status == 200 and hint is not None and draw(st.booleans())
+    statuses = {"good": (200,), "throttled": (429,), "bad": (500, 503)}
+    status = draw(st.sampled_from(statuses.get(kind, (200, 201, 400, 401, 404))))
+    hint = draw(st.sampled_from((0.5, 20.0)) if kind == "throttled" else HINTS)
+    hides_throttle = kind == "odd" and status == 200 and hint is not None
     is_complete = not hides_throttle and draw(st.booleans())
     body = draw(st.sampled_from((b"", MISSING)))
     return lambda attempt: Answered(
@@ -132,14 +135,14 @@ def endings(draw: st.DrawFn) -> Ending:
 
 
 COURSES = st.just(ANYWHERE) | courses()
-DEADLINES = st.none() | st.sampled_from((0.0, 1.0, 30.0, 60.0)) | st.floats(0.0, 100.0)
+DEADLINES = st.sampled_from((None, None, 0.0, 1.0, 30.0, 60.0, 100.0)) | st.floats(0.0, 100.0)
 
 
 class FlightMachine(Clockwork):
     """Flies any number of requests; the driver's part is played by the rules."""
 
     @initialize(
-        endpoints=SIZES,
+        endpoints=st.sampled_from((1, 2, 2, 3, MOST)),
         policy=POLICIES,
         origin=ORIGINS,
         weather=st.lists(endings(), min_size=1, max_size=4),
@@ -220,7 +223,7 @@ class FlightMachine(Clockwork):
                 trip.held.remove(command.response)
             case Wait():
                 assert self.fleet.config.policy.on_throttle == "wait"
-                assert trip.last in (429, 200)
+                assert trip.may_repeat, "waits twice, or for nothing"
                 assert 0 < command.seconds <= 120.0
                 assert self.now + command.seconds < trip.due, "waits beyond the deadline"
                 trip.wakes = self.now + command.seconds
@@ -237,6 +240,7 @@ class FlightMachine(Clockwork):
     def read_journal(self, trip: Trip) -> None:
         for note in self.fleet.journal:
             if note.ticket is not None:
+                assert self.now < trip.due, "planned after the deadline"
                 trip.lines.append(Line(note.index, "reserved", note.ticket))
             elif (note.index, "skipped") not in [(one.index, one.outcome) for one in trip.lines]:
                 trip.lines.append(Line(note.index, "skipped"))
@@ -318,7 +322,7 @@ class FlightMachine(Clockwork):
                 trip.may_repeat = report.fault is Fault.STALE and not trip.stale
                 trip.stale += trip.may_repeat
             case Woke():
-                trip.may_repeat = True
+                pass
             case _:
                 assert_never(report)
         self.obey(trip, trip.flight.tell(report, self.now))
