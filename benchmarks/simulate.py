@@ -15,9 +15,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
-from simulation.grid import Cell, Reading, failbacks, frontiers, grid, readings
-from simulation.page import page, reading_row, scenario_table
-from simulation.plots import draw_dead, draw_failbacks, draw_frontiers
+from simulation.grid import (
+    Cell,
+    Reading,
+    failbacks,
+    frontiers,
+    grid,
+    pairs,
+    readings,
+    remedies,
+    waits,
+)
+from simulation.page import (
+    Findings,
+    page,
+    pairs_table,
+    reading_row,
+    remedies_table,
+    scenario_table,
+)
+from simulation.plots import draw_dead, draw_failbacks, draw_frontiers, draw_waits
 from simulation.scenarios import SCENARIOS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -35,19 +52,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.write and (options.quick or options.scenario or options.tuning):
         parser.error("--write takes all runs in full")
     begin = time.process_time()
-    measured = [] if options.scenario else _bars(is_quick=options.quick, tunes=options.tuning)
-    names = [] if options.tuning else [options.scenario] if options.scenario else list(SCENARIOS)
-    cells = _grid(names, is_quick=options.quick)
-    _say_cost(cells, time.process_time() - begin)
+    found = _measured(options)
     if options.json:
-        figures = {
-            "bars": [attrs.asdict(each) for each in measured],
-            "cells": [attrs.asdict(each) for each in cells],
-        }
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(attrs.asdict(found), indent=1) + "\n", encoding="utf-8")
     if options.write:
-        write(measured, cells)
-    return int(not options.quick and not all(each.holds for each in measured))
+        write(found)
+    _say_cost(found, time.process_time() - begin)
+    return int(not options.quick and not all(each.holds for each in found.readings))
+
+
+def _measured(options: argparse.Namespace) -> Findings:
+    """Measure what is asked for, and print it."""
+    is_quick, scenario = options.quick, options.scenario
+    names = [] if options.tuning else [scenario] if scenario else list(SCENARIOS)
+    found = Findings(
+        readings=[] if scenario else _bars(is_quick=is_quick, tunes=options.tuning),
+        cells=_grid(names, is_quick=is_quick),
+        remedies=[] if scenario or options.tuning else remedies(is_quick=is_quick),
+        pairs=[] if scenario or options.tuning else pairs(is_quick=is_quick),
+    )
+    if found.remedies:
+        print(f"\n{remedies_table(found.remedies)}\n{pairs_table(found.pairs)}", flush=True)
+    return found
 
 
 def _bars(*, is_quick: bool, tunes: bool) -> list[Reading]:
@@ -67,15 +93,17 @@ def _grid(names: Sequence[str], *, is_quick: bool) -> list[Cell]:
     return found
 
 
-def _say_cost(cells: Sequence[Cell], seconds: float) -> None:
-    count = sum(cell.simulated for cell in cells)
-    print(f"\n{count:,} calls in the tables; {seconds:.0f} s of CPU in all", file=sys.stderr)
+def _say_cost(found: Findings, seconds: float) -> None:
+    cells = (*found.cells, *found.remedies, *found.pairs)
+    count = sum(each.simulated for each in found.readings) + sum(each.simulated for each in cells)
+    print(f"\n{count:,} calls, {seconds:.0f} s of CPU in all", file=sys.stderr)
 
 
-def write(measured: Sequence[Reading], cells: Sequence[Cell]) -> None:
+def write(found: Findings) -> None:
     """Write the page and its plots."""
-    (DOCS / "health-simulation.md").write_text(page(measured, cells), encoding="utf-8")
-    draw_dead(cells, DOCS / "health-dead.svg")
+    (DOCS / "health-simulation.md").write_text(page(found), encoding="utf-8")
+    draw_dead(found.cells, DOCS / "health-dead.svg")
+    draw_waits(waits(), DOCS / "health-waits.svg")
     draw_failbacks(failbacks(), DOCS / "health-failback.svg")
     draw_frontiers(frontiers(), DOCS / "health-frontier.svg")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from random import Random
 from typing import Final
 
 import attrs
@@ -10,13 +11,48 @@ import attrs
 from simulation.bars import REPORTED, TUNING, Bar, bars, runs
 from simulation.ours import ours
 from simulation.rivals import RIVALS, Oracle
-from simulation.scenarios import COLD, FAST_5XX, HANG, HEALTHY, SCENARIOS, Scenario
-from simulation.tally import Tally
-from simulation.world import MakeRule
+from simulation.scenarios import (
+    BROWN_OUT,
+    BROWN_OUT_HASTY,
+    COLD,
+    FAST_5XX,
+    FAST_5XX_PAIR,
+    HANG,
+    HANG_MIXED,
+    HANG_PAIR,
+    HEALTHY,
+    SCENARIOS,
+    Scenario,
+)
+from simulation.tally import Tally, merged
+from simulation.traffic import Call
+from simulation.world import MakeRule, Rule, World, begin_of, simulate
 
 OURS: Final = "azure_failover"
-RULES: Final[Mapping[str, MakeRule]] = {OURS: ours(), **RIVALS, "oracle": Oracle}
+BARE: Final = "azure_failover, neither silence nor hedged probes"
+RULES: Final[Mapping[str, MakeRule]] = {
+    OURS: ours(),
+    BARE: ours(detect_silence=False, hedge_probes_after=None),
+    **RIVALS,
+    "oracle": Oracle,
+}
 """What is compared; a further policy of ours is one more line: ``"…": ours(pause=2.0)``."""
+REMEDIES: Final[Mapping[str, tuple[Scenario, MakeRule]]] = {
+    "the defaults": (BROWN_OUT, ours()),
+    '`hedge_after="p95"`': (BROWN_OUT, ours(hedge_after="p95")),
+    "`hedge_after=2.0`": (BROWN_OUT, ours(hedge_after=2.0)),
+    '`strategy="latency"`': (BROWN_OUT, ours(strategy="latency")),
+    "a timeout of 3 s": (BROWN_OUT_HASTY, ours()),
+}
+"""What a user could set against a brown-out."""
+WAITING: Final = {scenario.name for scenario in (HANG, BROWN_OUT, HANG_MIXED)}
+"""Where anybody waits for long; in the other scenarios :data:`BARE` does as :data:`OURS`."""
+PAIRS: Final = (HANG, HANG_PAIR, FAST_5XX, FAST_5XX_PAIR)
+"""The same trouble with two backups and with one."""
+SIDE_RATES: Final = ("1", "30", "300")
+"""The rates of remedies and pairs."""
+LATE: Final = 5.0
+"""Seconds of added latency from which a call counts as late."""
 RATES: Final[Mapping[str, float]] = {
     "1/60": 1 / 60,
     "0.05": 0.05,
@@ -62,19 +98,22 @@ class Cell:
     extra_attempts: float
     added_median: float
     added_p99: float
+    added_worst: float
+    late: float
     failback: float | None
     simulated: int
 
 
-def cell(scenario: Scenario, rate: str, rule: str, *, is_quick: bool) -> Cell:
+def cell(scenario: Scenario, rate: str, rule: str, make_rule: MakeRule, *, is_quick: bool) -> Cell:
     """Make the runs of one cell."""
     length, seeds = _EXTENT[rate]
     if scenario is COLD:
-        length, seeds = max(10.0, 20.0 / RATES[rate]), 100 * seeds
+        length, seeds = max(10.0, 20.0 / RATES[rate]), max(25, 20 * seeds)
     if is_quick:
         length, seeds = min(length, 2000.0 / RATES[rate]), 1
     seen = range(REPORTED, REPORTED + seeds)
-    tally = runs(scenario, RATES[rate], length, RULES[rule], seen)
+    tally = runs(scenario, RATES[rate], length, make_rule, seen)
+    median, p99, worst = tally.added_quantiles(0.5, 0.99, 1.0)
     return Cell(
         scenario=scenario.name,
         rate=rate,
@@ -85,8 +124,10 @@ def cell(scenario: Scenario, rate: str, rule: str, *, is_quick: bool) -> Cell:
         skipped=tally.share(tally.skipped),
         lost=tally.share(tally.lost),
         extra_attempts=tally.extra,
-        added_median=tally.added_quantile(0.5),
-        added_p99=tally.added_quantile(0.99),
+        added_median=median,
+        added_p99=p99,
+        added_worst=worst,
+        late=tally.late(LATE),
         failback=tally.failback() if tally.failbacks else None,
         simulated=tally.simulated,
     )
@@ -96,8 +137,60 @@ def grid(names: Iterable[str], *, is_quick: bool) -> Iterator[Cell]:
     """Make the runs of every cell of some scenarios."""
     for name in names:
         for rate in QUICK_RATES if is_quick else RATES:
-            for rule in RULES:
-                yield cell(SCENARIOS[name], rate, rule, is_quick=is_quick)
+            for rule, make_rule in RULES.items():
+                if rule == BARE and name not in WAITING:
+                    continue
+                yield cell(SCENARIOS[name], rate, rule, make_rule, is_quick=is_quick)
+
+
+def remedies(*, is_quick: bool) -> list[Cell]:
+    """Make the runs of a brown-out under every policy that a user could set against it."""
+    return [
+        cell(scenario, rate, rule, make_rule, is_quick=is_quick)
+        for rule, (scenario, make_rule) in REMEDIES.items()
+        for rate in SIDE_RATES
+    ]
+
+
+def pairs(*, is_quick: bool) -> list[Cell]:
+    """Make the runs of our rule with two backups, and with one."""
+    return [
+        cell(scenario, rate, OURS, RULES[OURS], is_quick=is_quick)
+        for scenario in PAIRS
+        for rate in SIDE_RATES
+    ]
+
+
+def waits() -> dict[str, list[tuple[float, float]]]:
+    """Give what callers wait around the start of a hang at 300 calls a second, rule by rule.
+
+    Each is when the call came, in seconds from the start of the hang, and how long it waited.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    for name in (BARE, OURS):
+        seen: list[Call] = []
+        simulate(HANG, 300.0, 30.0, _watched(RULES[name], seen), REPORTED)
+        begin = begin_of(HANG, 300.0)
+        found[name] = [(call.arrived - begin, call.ended - call.arrived) for call in seen]
+    return found
+
+
+def _watched(make_rule: MakeRule, seen: list[Call]) -> MakeRule:
+    """Let a rule's calls be looked at afterwards."""
+
+    class Watched:
+        def __init__(self, rule: Rule) -> None:
+            self._rule = rule
+            self.ended = rule.ended
+
+        def arrived(self, call: Call, now: float) -> None:
+            seen.append(call)
+            self._rule.arrived(call, now)
+
+    def make(world: World, random: Random) -> Rule:
+        return Watched(make_rule(world, random))
+
+    return make
 
 
 @attrs.frozen(kw_only=True)
@@ -111,6 +204,7 @@ class Reading:
     limit: float
     unit: str
     figure: float
+    simulated: int
 
     @property
     def holds(self) -> bool:
@@ -120,7 +214,7 @@ class Reading:
 
 def read_bar(bar: Bar, *, tunes: bool = False) -> Reading:
     """Measure at one bar, by the reported seeds or by those for tuning."""
-    first = TUNING if tunes else REPORTED
+    tally = bar.run(TUNING if tunes else REPORTED)
     return Reading(
         what=bar.what,
         scenario=bar.scenario.name,
@@ -128,7 +222,8 @@ def read_bar(bar: Bar, *, tunes: bool = False) -> Reading:
         length=bar.length,
         limit=bar.limit,
         unit=bar.unit,
-        figure=bar.measure(RULES[OURS], first),
+        figure=bar.figure(tally),
+        simulated=tally.simulated,
     )
 
 
@@ -140,12 +235,20 @@ def readings(*, is_quick: bool, tunes: bool = False) -> Iterator[Reading]:
 
 
 def failbacks() -> dict[str, list[float]]:
-    """Give for each rule the median failback after a hang of each of :data:`OUTAGES`."""
+    """Give for each rule the median failback after hangs around each of :data:`OUTAGES`."""
     return {
-        name: [_measured(HANG, OUTAGE_RATE, length, rule, 15).failback() for length in OUTAGES]
+        name: [_failback_around(length, rule) for length in OUTAGES]
         for name, rule in RULES.items()
-        if name != "oracle"
+        if name not in (BARE, "oracle")
     }
+
+
+def _failback_around(length: float, rule: MakeRule) -> float:
+    """Give the median over outages of about this length, since rules come back in a rhythm."""
+    return merged(
+        simulate(HANG, OUTAGE_RATE, length * (0.75 + 0.05 * number), rule, REPORTED + number)
+        for number in range(11)
+    ).failback()
 
 
 @attrs.frozen(kw_only=True)
@@ -168,10 +271,10 @@ def frontiers() -> list[Frontier]:
 
 def _longest_pauses() -> Frontier:
     points: list[tuple[float, float, float]] = []
-    for seconds in (75.0, 150.0, 300.0, 600.0, 1200.0):
+    for seconds in (75.0, 150.0, 300.0, 600.0):
         rule = ours(max_pause=seconds)
         dead = _measured(HANG, 0.05, 5400.0, rule, 40)
-        back = _measured(FAST_5XX, 3.0, 2700.0, rule, 31)
+        back = _measured(FAST_5XX, 3.0, 2700.0, rule, 21)
         points.append((seconds, dead.share(dead.dead), back.failback()))
     return Frontier(
         setting="max_pause",

@@ -7,6 +7,7 @@ status it has; 0 stands for a timeout.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Final
 
@@ -15,6 +16,7 @@ import attrs
 from simulation.traffic import (
     ALIKE,
     ENDPOINTS,
+    FEW_LONG,
     MIXED,
     Answers,
     Call,
@@ -22,6 +24,7 @@ from simulation.traffic import (
     batches,
     bursts,
     calls,
+    hasty,
     two_kinds,
 )
 
@@ -191,9 +194,13 @@ FLOOD: Final = Scenario(name="recovery flood", trouble=Flooded, tail=2 * RAMP)
 ALL_DOWN: Final = Scenario(name="all down", trouble=Failing, befalls_all=True)
 
 BURSTS: Final = Scenario(name="healthy, in bursts", traffic=bursts)
+LATECOMERS: Final = Scenario(
+    name="healthy, long answers last", traffic=partial(bursts, longer=1.0), answers=FEW_LONG
+)
 BATCHES: Final = Scenario(name="healthy, batch jobs", traffic=batches)
 KINDS: Final = Scenario(name="healthy, two models", traffic=two_kinds)
 HANG_KINDS: Final = Scenario(name="hang, two models", trouble=Hanging, traffic=two_kinds)
+BROWN_OUT_HASTY: Final = Scenario(name="brown-out, 3 s at most", trouble=Slow, traffic=hasty)
 HANG_PAIR: Final = Scenario(name="hang, one backup", trouble=Hanging, backups=1)
 FAST_5XX_PAIR: Final = Scenario(name="fast 5xx, one backup", trouble=Failing, backups=1)
 HEALTHY_PAIR: Final = Scenario(name="healthy, one backup", backups=1)

@@ -69,9 +69,14 @@ class Tally:
         """Attempts beyond the first, for each call."""
         return self.attempts / self.requests - 1.0 if self.requests else nan
 
-    def added_quantile(self, quantile: float) -> float:
-        """Give a quantile of the added latency, in seconds."""
-        return _quantile(sorted(self.added), quantile)
+    def added_quantiles(self, *quantiles: float) -> list[float]:
+        """Give quantiles of the added latency, in seconds."""
+        ordered = sorted(self.added)
+        return [_quantile(ordered, quantile) for quantile in quantiles]
+
+    def late(self, seconds: float) -> float:
+        """Give the share of calls that came later than the oracle's by so many seconds."""
+        return sum(each > seconds for each in self.added) / max(1, len(self.added))
 
     def failback(self) -> float:
         """Give the median time to failback, in seconds."""

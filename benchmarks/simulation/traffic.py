@@ -50,8 +50,12 @@ class Answers:
 ALIKE: Final = Answers()
 MIXED: Final = Answers(median=0.5, sigma=0.4, long_share=0.2)
 """Short chats, and a fifth of long ones."""
+FEW_LONG: Final = Answers(median=0.5, sigma=0.4, long_share=0.04, long_median=7.5, long_sigma=0.1)
+"""A few answers that take 15 times as long, and come when all the others are there."""
 REASONED: Final = Answers(median=15.0)
 """Answers of a model that thinks first."""
+HASTY_TIMEOUT: Final = 3.0
+"""Seconds that a caller waits who knows that almost all answers come sooner."""
 
 CHAT: Final = ("chat", "model")
 REASONING: Final = ("chat", "reasoning")
@@ -112,18 +116,19 @@ def calls(rate: float, answers: Answers, random: Random) -> Iterator[Call]:
         yield Call(now, seconds, (uniform(), uniform(), uniform()))
 
 
-def bursts(rate: float, answers: Answers, random: Random) -> Iterator[Call]:
+def bursts(rate: float, answers: Answers, random: Random, *, longer: float = 2.0) -> Iterator[Call]:
     """Give calls without end that come in bursts, every 10 s; some bursts ask for more.
 
-    On average ``rate`` a second; in a third of the bursts all answers take twice as long.
+    On average ``rate`` a second; in a third of the bursts all answers take ``longer`` times as
+    long.
     """
     source = calls(rate, answers, random)
     for number in count():
-        longer = 2.0 if random.random() < 1 / 3 else 1.0
+        factor = longer if random.random() < 1 / 3 else 1.0
         for _ in range(round(rate * BURST_EVERY)):
             call = next(source)
             call.arrived = number * BURST_EVERY
-            call.seconds *= longer
+            call.seconds *= factor
             yield call
 
 
@@ -147,6 +152,13 @@ def batches(rate: float, answers: Answers, random: Random) -> Iterator[Call]:
             call.seconds *= 2.0
             yield call
         now += BATCH_EVERY
+
+
+def hasty(rate: float, answers: Answers, random: Random) -> Iterator[Call]:
+    """Give calls without end that wait for 3 s at most."""
+    for call in calls(rate, answers, random):
+        call.timeout = HASTY_TIMEOUT
+        yield call
 
 
 def two_kinds(rate: float, answers: Answers, random: Random) -> Iterator[Call]:

@@ -124,6 +124,11 @@ class World:
             self._rule.ended(call, attempt, status, now)
 
 
+def begin_of(scenario: Scenario, rate: float) -> float:
+    """Say when the trouble begins."""
+    return 0.0 if scenario.is_healthy else max(WARM_UP, WARM_UP_CALLS / rate)
+
+
 def simulate(
     scenario: Scenario, rate: float, length: float, make_rule: MakeRule, seed: int
 ) -> Tally:
@@ -136,7 +141,7 @@ def simulate(
         make_rule: Makes the rule.
         seed: The seed of traffic and jitter; the same calls come for every rule.
     """
-    begin = 0.0 if scenario.is_healthy else max(WARM_UP, WARM_UP_CALLS / rate)
+    begin = begin_of(scenario, rate)
     traffic = Random(f"traffic {scenario.name} {rate} {seed}")
     jitter = Random(f"jitter {scenario.name} {rate} {seed}")
     world = World(scenario.endpoints(begin, length, rate), jitter, make_rule)
