@@ -91,9 +91,8 @@ class Fleet:
                 return None
             ticket = health.start_if_healthy(now)
             if ticket is not None:
-                ticket.is_crowded = pace.is_crowded
+                ticket.is_crowded = pace.enter()
                 ticket.pace = pace
-                pace.under_way += 1
             return ticket
 
     def _is_first(self, health: Health, now: float) -> bool:

@@ -28,6 +28,8 @@ KINDS_KEPT: Final = 256
 """So many kinds are measured by themselves, the rest together."""
 CROWD: Final = 8
 """So many attempts have to wait before their common silence says something."""
+CALM: Final = 64
+"""After so many attempts that started with fewer under way, a crowd has dispersed."""
 KNOWN: Final = 20
 """So many answers have to have come before anything counts as usual."""
 SILENCE_SHARE: Final = 2.0
@@ -49,6 +51,7 @@ class Pace:
     """The time to first byte of one endpoint for one kind of request. Not thread-safe."""
 
     __slots__ = (
+        "_calm",
         "_counts",
         "_listens",
         "_owed",
@@ -72,6 +75,7 @@ class Pace:
         self._counts = [0] * _CELLS
         self._total = 0
         self._review = KNOWN
+        self._calm = CALM
         self._span = inf
         self.usual: float | None = None
         """Seconds within which 95 % of the answers began; None as long as too little is known."""
@@ -91,10 +95,18 @@ class Pace:
         self.sentry_from = inf if self._span == inf else float(CROWD)
         """With so many under way, the next should be the sentry: the one that keeps an eye."""
 
-    @property
-    def is_crowded(self) -> bool:
-        """Whether so many wait that their silence would say something."""
-        return self.under_way >= CROWD and self._span < inf
+    def enter(self) -> bool:
+        """Take in that an attempt starts to wait.
+
+        Returns:
+            Whether it is one of a crowd, or there was one lately: then it may have to be cut.
+        """
+        if self.under_way >= CROWD:
+            self._calm = 0
+        else:
+            self._calm += 1
+        self.under_way += 1
+        return self._calm < CALM and self._span < inf
 
     def post_sentry(self) -> None:
         """Take note that an attempt keeps an eye; one is enough."""
@@ -183,9 +195,8 @@ class Paces:
         if pace.under_way >= pace.sentry_from:
             ticket.is_sentry = True
             pace.post_sentry()
-        ticket.is_crowded = pace.is_crowded
+        ticket.is_crowded = pace.enter()
         ticket.pace = pace
-        pace.under_way += 1
 
 
 def heard(ticket: Ticket, now: float, elapsed: float | None) -> None:

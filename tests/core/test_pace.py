@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 
 from azure_failover.core.pace import (
     ANY_KIND,
+    CALM,
     CROWD,
     KINDS_KEPT,
     KNOWN,
@@ -25,14 +26,15 @@ def known_pace(seconds: float = 1.0, count: int = KNOWN) -> Pace:
     """Give a pace whose answers took so long so far."""
     pace = Pace(listens=True)
     for _ in range(count):
-        pace.under_way += 1
+        pace.enter()
         pace.heard(0.0, seconds)
     return pace
 
 
 def begin(pace: Pace, count: int) -> None:
     """Let attempts start."""
-    pace.under_way += count
+    for _ in range(count):
+        pace.enter()
 
 
 @given(st.lists(SECONDS, min_size=KNOWN, max_size=200))
@@ -117,7 +119,7 @@ def test_nothing_is_silent_as_long_as_nothing_is_known() -> None:
     pace.heard(100.0, 1.0)
     assert pace.silent_at == inf
     assert pace.sentry_from == inf
-    assert not pace.is_crowded
+    assert not pace.enter()
 
 
 def test_silence_is_not_listened_for_if_it_is_not_wanted() -> None:
@@ -173,3 +175,17 @@ def test_more_kinds_than_can_be_kept_share_one_pace() -> None:
     assert len(found) == KINDS_KEPT + 1
     assert paces.of(("", "999")) is paces.of(ANY_KIND)
     assert paces.of(("chat/completions", "0")) is not paces.of(ANY_KIND)
+
+
+def test_a_crowd_is_remembered_until_it_has_dispersed() -> None:
+    """The first of the next batch can be cut as well; one request after the other never is."""
+    pace = known_pace()
+    assert not any([pace.enter() for _ in range(CROWD)]), "too few to make a crowd"
+    assert pace.enter()
+    for _ in range(CROWD + 1):
+        pace.heard(1.0, None)
+    found: list[bool] = []
+    for _ in range(2 * CALM):
+        found.append(pace.enter())
+        pace.heard(1.0, None)
+    assert found == [True] * (CALM - 1) + [False] * (CALM + 1)
