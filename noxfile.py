@@ -12,7 +12,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13"]
-CODE = ("azure_failover", "tests", "benchmarks", "noxfile.py")
+CODE = ("azure_failover", "tests", "benchmarks", "docs", "noxfile.py")
 
 
 def install(session: nox.Session, *groups: str, editable: bool = False) -> None:
@@ -45,6 +45,13 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
     session.run("coverage", "report", "--include=azure_failover/core/*", "--fail-under=100")
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """The state machines for a million steps; ``-- --steps 100000 --seed 7`` fewer, or others."""
+    install(session, "tests", editable=True)
+    session.run("python", "tests/core/soak.py", *session.posargs)
 
 
 @nox.session
@@ -88,7 +95,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Mypy and pyright, strict, on the package, the tests and the benchmarks."""
     install(session, "tests", "types", editable=True)
-    session.run("mypy", "--no-error-summary", "noxfile.py", "azure_failover", "tests", "benchmarks")
+    session.run("mypy", "--no-error-summary", *CODE)
     session.run("pyright", "--pythonpath", session.virtualenv.location + "/bin/python")
     session.run("python", "tests/typing/check_rejects.py")
 

@@ -84,16 +84,11 @@ class Budgets:
         """Begin with full budgets; ``retries`` is their share of second attempts."""
         self.retries: Final = Budget(retries)
         self._hedges: Final = Budget(HEDGED, rate=0.0, capacity=3.0)
-        self._forgotten = 0
         self.further = 0
         """How many attempts were not the first of their request."""
 
-    def forget(self, health: Iterable[Health]) -> None:
-        """Keep the count of what the endpoints have seen before that is reset."""
-        self._forgotten += sum(each.started for each in health)
-
     def _requests(self, health: Iterable[Health]) -> int:
-        return sum((each.started for each in health), self._forgotten) - self.further
+        return sum(each.started for each in health) - self.further
 
     def take_retry(self, health: Iterable[Health], now: float) -> bool:
         """Take a second attempt at an endpoint, if there is one."""

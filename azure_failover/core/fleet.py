@@ -53,14 +53,12 @@ class Fleet:
         self._paces = Paces(len(config.endpoints), listens=policy.detect_silence)
         self.has_moved_state = False
         """Whether an endpoint other than the primary may hold state that a request names."""
-        self._begin([0] * len(config.endpoints))
+        self._health = tuple(Health(self._pacing) for _ in config.endpoints)
+        self._forget_words()
 
-    def _begin(self, generations: Iterable[int]) -> None:
-        count = len(self.config.endpoints)
-        self._health = tuple(Health(self._pacing, generation=g) for g in generations)
-        self._selection.reset()
-        self._misconfigured: list[str | None] = [None] * count
-        self._last_error: list[str | None] = [None] * count
+    def _forget_words(self) -> None:
+        self._misconfigured: list[str | None] = [None] * len(self)
+        self._last_error: list[str | None] = [None] * len(self)
 
     def __len__(self) -> int:
         return len(self.config.endpoints)
@@ -71,8 +69,10 @@ class Fleet:
         The outcomes of attempts that are under way will change nothing.
         """
         with self._lock:
-            self._budgets.forget(self._health)
-            self._begin([health.generation + 1 for health in self._health])
+            for health in self._health:
+                health.reset()
+            self._selection.reset()
+            self._forget_words()
 
     def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
         """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
@@ -157,12 +157,6 @@ class Fleet:
         with self._lock:
             self._budgets.further += 1
             return self._start(index, now, kind)
-
-    def proxy_ticket(self, index: int, now: float) -> Ticket:
-        """Give a ticket for news of an endpoint that no attempt of its own brought."""
-        with self._lock:
-            self._budgets.further += 1
-            return self._health[index].start(now)
 
     def _start(self, index: int, now: float, kind: Kind) -> Ticket:
         ticket = self._health[index].start(now)
@@ -300,6 +294,15 @@ class Fleet:
                 return None
             name = self.config.endpoints[index].name
             return RetryRefused(name, self._budgets.retries.is_news)
+
+    def resume(self, index: int, ticket: Ticket, now: float) -> Ticket:
+        """Give a ticket for bad news of an attempt that was noted as alive.
+
+        Like any late outcome, the news changes nothing if the endpoint has changed its state since.
+        """
+        with self._lock:
+            self._budgets.further += ticket.generation == self._health[index].generation
+            return self._health[index].resume(ticket, now)
 
     def note(
         self,

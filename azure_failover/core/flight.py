@@ -130,13 +130,13 @@ class Flight(Generic[R]):
 
     def proceed(self, now: float) -> Command[R]:
         """Give the command that follows a :class:`Discard`."""
-        if self._wait:
-            wait, self._wait = self._wait, 0.0
+        wait, self._wait = self._wait, 0.0
+        if wait and not self._deadline.is_late(now + wait):
             return Wait(wait)
         attempt, self._next = self._next, None
         if attempt is None:
             return self._go_on(now, None)
-        if self._deadline.is_late(now):
+        if self._deadline.is_late(now + wait):
             self._forgo(attempt, now)
             return GiveUp(None)
         attempt.started = now
@@ -230,7 +230,7 @@ class Flight(Generic[R]):
             return GiveUp(report.error)
         if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
             self._second_chances |= 1 << attempt.index
-            self._again(attempt, now)
+            self._again(attempt, now, is_fresh=True)
             return self.proceed(now)
         if self._find_next(now):
             return self.proceed(now)
@@ -277,12 +277,13 @@ class Flight(Generic[R]):
     def body_broke(self, attempt: Attempt, fault: Fault, error: Exception, now: float) -> None:
         """Take in that a delivered response broke off; the caller gets the exception.
 
-        Content that came before had proved the endpoint alive; then this is news of its own.
+        Content that came before had proved the endpoint alive; then this is news of its own,
+        unless the endpoint has failed or been reset meanwhile.
         """
         attempt.error = self._fleet.config.redact(in_words(error))
         attempt.phase = Phase.BODY
         if attempt.is_settled:
-            attempt.ticket = self._fleet.proxy_ticket(attempt.index, now)
+            attempt.ticket = self._fleet.resume(attempt.index, attempt.ticket, now)
         self._note(attempt, judge_fault(fault), now)
 
     def take_events(self) -> tuple[Event, ...]:
@@ -334,7 +335,7 @@ class Flight(Generic[R]):
         return self._tried.bit_count() == len(self._fleet) - len(self._course.closed)
 
     def _forgo(self, attempt: Attempt, now: float) -> None:
-        """Give up an attempt that was reserved, because a discard or a sleep took too long."""
+        """Give up an attempt that was reserved, because a discard or a sleep takes too long."""
         self.attempts -= 1
         attempt.outcome, attempt.error = "skipped", "the deadline left no time"
         self._note(attempt, judge_fault(Fault.DEADLINE), now)
@@ -363,14 +364,15 @@ class Flight(Generic[R]):
         skips = [Skip(index, reason) for index, reason in sorted(self._course.closed.items())]
         self._logbook.skip(skips, self._started)
 
-    def _again(self, attempt: Attempt, now: float) -> None:
+    def _again(self, attempt: Attempt, now: float, *, is_fresh: bool = False) -> None:
         ticket = self._fleet.again(attempt.index, now, self._kind)
-        self._reserve(attempt.index, ticket, now)
+        self._reserve(attempt.index, ticket, now).is_fresh = is_fresh
 
-    def _reserve(self, index: int, ticket: Ticket, now: float) -> None:
+    def _reserve(self, index: int, ticket: Ticket, now: float) -> Attempt:
         self.attempts += 1
-        self._next = Attempt(index, ticket, now)
-        self._logbook.add(self._next)
+        self._next = attempt = Attempt(index, ticket, now)
+        self._logbook.add(attempt)
+        return attempt
 
     def _note(
         self, attempt: Attempt, verdict: Verdict, now: float, retry_after: float | None = None

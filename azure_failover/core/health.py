@@ -11,18 +11,22 @@ How it works
 Each attempt takes a :class:`Ticket` when it starts and gives it back with its :class:`Effect`.
 A ticket knows the state machine's generation, which moves on every transition: an outcome that
 arrives under an old generation changes nothing, so a burst of stragglers cannot lengthen a pause
-or undo a recovery.
+or undo a recovery. The same holds for a stream that breaks after its content proved the endpoint
+alive: under the same generation that is one more failure, later it is nothing.
 
 While HEALTHY, outcomes are weighed by the order in which attempts *started*, since failures are
 fast and successes slow. ``good`` is the latest start that is known to have succeeded; everything
 that started before it is vouched for. A failure trips the endpoint if
 
-- nothing else that started since ``good`` can still vouch for it (at low traffic: at once); a
-  single failure must also be the news: if a success came back within the last 3 s, and 5 or more
-  started within 30 s, it takes a second one, or
+- nothing else that started since ``good``, and no longer than 30 s ago, can still succeed (at low
+  traffic: at once; what takes longer, or was never given back, hides no outage); a single failure
+  must also be the news: if a success came back within the last 3 s, and 5 or more started within
+  30 s, it takes a second one, or
 - at least 5 failed since ``good``, and of what started since, up to the latest that failed, they
   are a fifth or more, or
 - of 10 or more that started within 30 s, half failed.
+
+Thirty seconds are counted in tenths: what started in the oldest one may be a little younger.
 
 Many that wait side by side and are not answered fail it as well: :mod:`azure_failover.core.pace`.
 
@@ -35,16 +39,14 @@ figures were chosen with the simulator (``benchmarks/simulate.py``).
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections import deque
 from collections.abc import Mapping
 from enum import Enum
 from math import inf
 from typing import Final, NamedTuple, assert_never
 
-import attrs
-
-from azure_failover.core.ticket import Ticket
+from azure_failover.core.ticket import NO_TICKET, Ticket
 from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
+from azure_failover.core.window import Window
 
 BURST: Final = 5
 """Failures since the last success that trip an endpoint with other attempts under way …"""
@@ -54,8 +56,6 @@ FRESH: Final = 3.0
 """A success that came back within so many seconds outweighs a single failure …"""
 FRESH_LEAST: Final = 5
 """… where this many attempts, the failed one included, started in the window."""
-WINDOW: Final = 30.0
-"""Seconds over which the share of failures is looked at."""
 WINDOW_LEAST: Final = 10
 """Attempts in the window below which the share says nothing."""
 WINDOW_SHARE: Final = 0.5
@@ -65,7 +65,6 @@ PAUSE_SHARE: Final = 1 / 3
 """A pause is this share of the time for which the endpoint has been failing."""
 HEALTHY_STRETCH: Final = 5.0
 """After so many times the last pause in good health, a failure begins a new time of failing."""
-_BUCKET: Final = WINDOW / 10
 
 
 class State(Enum):
@@ -86,16 +85,26 @@ class Cue(Enum):
     PROBE_FAILED = "the probe failed"
     PROBE_RELEASED = "the probe ended without a verdict"
     LEASE_OVER = "asked after the lease"
+    RESET = "reset by the user"
 
 
 TRANSITIONS: Final[Mapping[State, Mapping[Cue, State]]] = {
-    State.HEALTHY: {Cue.TRIPPED: State.FAILED, Cue.FELL_SILENT: State.FAILED},
-    State.FAILED: {Cue.PAUSE_OVER: State.PROBING, Cue.ALIVE: State.HEALTHY},
+    State.HEALTHY: {
+        Cue.TRIPPED: State.FAILED,
+        Cue.FELL_SILENT: State.FAILED,
+        Cue.RESET: State.HEALTHY,
+    },
+    State.FAILED: {
+        Cue.PAUSE_OVER: State.PROBING,
+        Cue.ALIVE: State.HEALTHY,
+        Cue.RESET: State.HEALTHY,
+    },
     State.PROBING: {
         Cue.ALIVE: State.HEALTHY,
         Cue.PROBE_FAILED: State.FAILED,
         Cue.PROBE_RELEASED: State.FAILED,
         Cue.LEASE_OVER: State.PROBING,
+        Cue.RESET: State.HEALTHY,
     },
 }
 
@@ -113,8 +122,6 @@ class Health:
     """One endpoint's state. Not thread-safe: the fleet holds the lock."""
 
     __slots__ = (
-        "_bucket_end",
-        "_buckets",
         "_failed",
         "_failing_since",
         "_good",
@@ -124,6 +131,7 @@ class Health:
         "_seen_good",
         "_sequence",
         "_void",
+        "_window",
         "failed_until",
         "generation",
         "healthy_since",
@@ -132,21 +140,29 @@ class Health:
         "throttled_until",
     )
 
-    def __init__(self, pacing: Pacing, *, generation: int = 0) -> None:
+    def __init__(self, pacing: Pacing) -> None:
         self._pacing = pacing
         self.state = State.HEALTHY
-        self.generation = generation
+        self.generation = 0
+        self._sequence = 0
+        self._good = 0
+        self._lease_until = -inf
+        self._forget()
+
+    def reset(self) -> None:
+        """Forget everything; the outcomes of attempts that are under way will change nothing."""
+        self._move(Cue.RESET)
+        self._forget()
+
+    def _forget(self) -> None:
         self.failed_until = -inf
         self.throttled_until = -inf
-        self._lease_until = -inf
         self._pause = 0.0
         self.healthy_since = -inf
         self.silenced = -1
         """The generation in which it was last failed for its silence."""
         self._failing_since = -inf
         self._seen_good = -inf
-        self._sequence = 0
-        self._good = 0
         self._forget_evidence()
 
     @property
@@ -168,19 +184,19 @@ class Health:
 
     def obstacle(self, now: float) -> str:
         """Say why a request does not come here on its first pass over the fleet."""
-        if self.state is State.PROBING:
-            return "another request is probing it"
-        if self.state is State.FAILED and not self.is_open(now):
+        if self.is_open(now):
+            return f"throttled for {self.throttled_until - now:.1f} s more"
+        if self.state is State.FAILED:
             left = self.failed_until - now
             return "failed" if left == inf else f"failed, to be probed in {left:.1f} s"
-        return f"throttled for {self.throttled_until - now:.1f} s more"
+        return "another request is probing it"
 
     def start_if_healthy(self, now: float) -> Ticket | None:
         """Begin an attempt if the endpoint is healthy: what :meth:`start` does then, quickly."""
         if self.state is not State.HEALTHY:
             return None
-        if now >= self._bucket_end:
-            self._turn(now)
+        if now >= self._window.end:
+            self._window.turn(now, self._sequence)
         self._sequence = sequence = self._sequence + 1
         return Ticket(self.generation, sequence, False)  # noqa: FBT003
 
@@ -194,10 +210,17 @@ class Health:
             self._move(Cue.PAUSE_OVER if self.state is State.FAILED else Cue.LEASE_OVER)
             self._lease_until = now + self._pacing.probe_lease
             is_probe = True
-        if now >= self._bucket_end:
-            self._turn(now)
+        if now >= self._window.end:
+            self._window.turn(now, self._sequence)
         self._sequence += 1
         return Ticket(self.generation, self._sequence, is_probe)
+
+    def resume(self, ticket: Ticket, now: float) -> Ticket:
+        """Give a ticket for bad news of an attempt that had proved the endpoint alive.
+
+        It counts as an attempt that starts now; and not at all if the state has changed since.
+        """
+        return self.start(now) if ticket.generation == self.generation else NO_TICKET
 
     def vouch(self, ticket: Ticket, now: float) -> bool:
         """Take a success into account if the endpoint is healthy; tell whether it is.
@@ -245,6 +268,7 @@ class Health:
             return self._weigh(ticket, effect, now, retry_after, luck)
         if effect is Effect.ALIVE:
             self._recover(now)
+            ticket.generation = self.generation  # the new one begins with this success
             return Cue.ALIVE
         if not ticket.is_probe:
             return None
@@ -269,15 +293,16 @@ class Health:
         luck: float,
     ) -> Cue | None:
         """Weigh an outcome that is no success, while HEALTHY."""
-        bucket = self._bucket_of(ticket.sequence, now)
+        self._window.turn(now, self._sequence)
+        part = self._window.part_of(ticket.sequence)
         if effect is not Effect.FAILURE:
-            if bucket is not None:
-                bucket.void += 1
+            if part is not None:
+                part.void += 1
             if ticket.sequence > self._good:
                 insort(self._void, ticket.sequence)
             return None
-        if bucket is not None:
-            bucket.failed += 1
+        if part is not None:
+            part.failed += 1
         if ticket.sequence > self._good:
             insort(self._failed, ticket.sequence)
         if not self._is_outweighed(ticket, now):
@@ -293,19 +318,24 @@ class Health:
 
     def _is_outweighed(self, ticket: Ticket, now: float) -> bool:
         """Tell whether failures outweigh what can still be said for the endpoint."""
-        void = sum(bucket.void for bucket in self._buckets)
-        started = self._sequence - self._buckets[0].before - void
+        started = self._window.started(self._sequence)
         if ticket.sequence > self._good:
             failed, latest = len(self._failed), self._failed[-1]
-            if failed >= self._sequence - self._good - len(self._void):
+            if not self._count_able():
                 is_news = now - self._seen_good > FRESH or started < FRESH_LEAST
                 if failed > 1 or is_news:
                     return True
             since = latest - self._good - bisect_right(self._void, latest)
             if failed >= BURST and failed >= BURST_SHARE * since:
                 return True
-        failed = sum(bucket.failed for bucket in self._buckets)
+        failed = self._window.failed()
         return started >= WINDOW_LEAST and failed >= WINDOW_SHARE * started
+
+    def _count_able(self) -> int:
+        """Count what started since the latest success, and within the window, and has not ended."""
+        edge = max(self._good, self._window.before)
+        ended = _above(self._failed, edge) + _above(self._void, edge)
+        return self._sequence - edge - ended
 
     def _fail(self, cue: Cue, now: float, retry_after: float | None, luck: float) -> None:
         self._move(cue)
@@ -332,42 +362,13 @@ class Health:
         self._good = self._sequence
         self._failed: list[int] = []
         self._void: list[int] = []
-        self._buckets: deque[_Bucket] = deque((_Bucket(-inf, self._sequence),))
-        self._bucket_end = -inf
+        self._window = Window(self._sequence)
 
     def _forgive(self) -> None:
         """Forget what started before the latest success."""
         for sequences in (self._failed, self._void):
             del sequences[: bisect_right(sequences, self._good)]
 
-    def _bucket_of(self, sequence: int, now: float) -> _Bucket | None:
-        """Find the bucket in which an attempt started, if that is still there."""
-        self._turn(now)
-        return next((found for found in reversed(self._buckets) if found.before < sequence), None)
 
-    def _turn(self, now: float) -> None:
-        """Drop the buckets that left the window, and begin a new one if the last is full."""
-        buckets = self._buckets
-        if now >= self._bucket_end:
-            begin = now - now % _BUCKET
-            buckets.append(_Bucket(begin, self._sequence))
-            self._bucket_end = begin + _BUCKET
-        while len(buckets) > 1 and buckets[0].begin <= now - WINDOW:
-            buckets.popleft()
-
-
-@attrs.define(eq=False)
-class _Bucket:
-    """A part of the window, whose bounds do not depend on who comes when.
-
-    Attributes:
-        begin: When it began.
-        before: How many attempts had started before it.
-        failed: How many of those that started in it failed.
-        void: How many of those that started in it ended without saying anything.
-    """
-
-    begin: float
-    before: int
-    failed: int = 0
-    void: int = 0
+def _above(sequences: list[int], edge: int) -> int:
+    return len(sequences) - bisect_right(sequences, edge)

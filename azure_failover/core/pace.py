@@ -14,7 +14,7 @@ hundred times as long as an embedding; as long as too little is known, nothing i
 
 from __future__ import annotations
 
-from math import inf, log
+from math import exp, inf, log
 from typing import Final, TypeAlias
 
 from azure_failover.core.ticket import Ticket
@@ -145,9 +145,9 @@ class Pace:
             above -= counts[cell]
             cell -= 1
         was_unknown = self.usual is None
-        self.usual = _SHORTEST * 2.718281828459045 ** ((cell + 1) / _PER_E)
+        usual = self.usual = _SHORTEST * exp((cell + 1) / _PER_E)
         if self._listens:
-            self._span = max(SILENCE_LEAST, SILENCE_SHARE * self.usual)
+            self._span = max(SILENCE_LEAST, SILENCE_SHARE * usual)
             if was_unknown:
                 self._relieve()
         if self._total >= _MEMORY:

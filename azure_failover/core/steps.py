@@ -31,6 +31,8 @@ class Attempt:
     error: str | None = None
     is_settled: bool = False
     """Whether content came, and so the ticket was given back before the body's end."""
+    is_fresh: bool = False
+    """Whether it has to go over a new connection, since one from the pool was dead."""
     hedge_at: float = inf
     """When another attempt may start beside this one."""
     is_hedge_free: bool = False

@@ -49,13 +49,21 @@ class Attempts(Generic[Req, Resp]):
         self._token_timeouts: Final = [endpoint.timeout for endpoint in config.endpoints]
         self.alarm: Final = Alarm(len(config.endpoints))
 
-    def make(self, index: int, journey: Journey[Req], time_left: float | None) -> Resp | Broken:
+    def make(
+        self,
+        index: int,
+        journey: Journey[Req],
+        time_left: float | None = None,
+        *,
+        is_fresh: bool = False,
+    ) -> Resp | Broken:
         """Make an attempt from a thread.
 
         Args:
             index: The endpoint.
             journey: The request.
             time_left: Seconds that it may take; None for as long as its phases may.
+            is_fresh: Whether it has to go over a new connection.
         """
         wire, token = Wire(journey.request.extensions.get("trace")), None
         cutoff = None if time_left is None else Cutoff(time_left, self._clock, self._family)
@@ -66,7 +74,9 @@ class Attempts(Generic[Req, Resp]):
                 time_left = None if cutoff is None else cutoff.left()
                 wire.phase = Phase.WAIT
             outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
-            response = self._upstream.sync_at(index).handle_request(outgoing)
+            upstream = self._upstream
+            transport = (upstream.fresh_sync_at if is_fresh else upstream.sync_at)(index)
+            response = transport.handle_request(outgoing)
             if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
             wire.phase, stream = Phase.BODY, response.stream
@@ -84,6 +94,8 @@ class Attempts(Generic[Req, Resp]):
         index: int,
         journey: Journey[Req],
         time_left: float | None = None,
+        *,
+        is_fresh: bool = False,
         wire: Wire | None = None,
     ) -> Resp | Broken:
         """Make an attempt from a task."""
@@ -96,7 +108,9 @@ class Attempts(Generic[Req, Resp]):
             outgoing = self._retargeter.request_for(
                 index, journey, time_left, wire.asynchronous, token
             )
-            response = await self._upstream.async_at(index).handle_async_request(outgoing)
+            upstream = self._upstream
+            transport = (upstream.fresh_async_at if is_fresh else upstream.async_at)(index)
+            response = await transport.handle_async_request(outgoing)
             if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
                 return response
             wire.phase, stream = Phase.BODY, response.stream
@@ -114,21 +128,22 @@ class Attempts(Generic[Req, Resp]):
     ) -> Resp | Broken:
         """Make an attempt; if many wait at its endpoint, it is cut when that falls silent."""
         if not attempt.ticket.is_crowded:
-            return await self._within(time_left, attempt.index, journey)
+            return await self._within(time_left, attempt, journey)
         with self.alarm.at(attempt.index):
-            return await self._within(time_left, attempt.index, journey)
+            return await self._within(time_left, attempt, journey)
         error = self._family.timeout_error("cut: the endpoint has fallen silent")
         return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)
 
     async def _within(
-        self, time_left: float | None, index: int, journey: Journey[Req]
+        self, time_left: float | None, attempt: Attempt, journey: Journey[Req]
     ) -> Resp | Broken:
         """Make an attempt that is cut when its time is over, wherever it is then."""
+        index, is_fresh = attempt.index, attempt.is_fresh
         if time_left is None:
-            return await self.amake(index, journey)
+            return await self.amake(index, journey, is_fresh=is_fresh)
         wire = Wire(journey.request.extensions.get("trace"))
         with anyio.move_on_after(time_left):
-            return await self.amake(index, journey, time_left, wire)
+            return await self.amake(index, journey, time_left, is_fresh=is_fresh, wire=wire)
         is_pooled = self._upstream.has_own_pools
         return self._reports.cut(time_left, wire, is_pooled=is_pooled, was_sent=journey.is_begun)
 

@@ -50,6 +50,16 @@ class Delivery(Generic[Req, Resp]):
             self._fleet.learn(IdScanner().feed(self._reports.body_of(response)), index)
         return response
 
+    def final_error(self, flight: Flight[Resp], error: Exception | None) -> Exception:
+        """Give what is raised when there is nothing to deliver, with the ledger."""
+        ledger = flight.ledger()
+        if error is None and flight.is_barred:
+            error = self._family.refused_error(f"no endpoint can take this request:\n{ledger}")
+        elif error is None:
+            error = self._family.timeout_error("the deadline left no time to try an endpoint")
+        label_error(error, ledger)
+        return error
+
     def came(self, flight: Flight[Resp], attempt: Attempt) -> None:
         """Take note that content of an open response came."""
         flight.content_came(attempt, self._clock())

@@ -43,7 +43,7 @@ from azure_failover.transport._explain import explained
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
 from azure_failover.transport._journey import Journey
-from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_error, label_response
+from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_response
 from azure_failover.transport._log import log, log_retries
 from azure_failover.transport._options import (
     DEFAULT_OPTIONS,
@@ -113,7 +113,7 @@ class Driver(Generic[Req, Resp]):
             flight = self._flight(journey)
             return self._fly(journey, flight, flight.begin(journey.started))
         try:
-            result = self._attempts.make(0, journey, None)
+            result = self._attempts.make(0, journey)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
@@ -131,9 +131,10 @@ class Driver(Generic[Req, Resp]):
                     case Await() | Send(patience=float()):
                         command = self._race(journey, flight, command)
                     case Send():
-                        index, time_left = command.attempt.index, command.time_left
-                        result = self._attempts.make(index, journey, time_left)
-                        command = self._told(flight, command.attempt, result)
+                        attempt, time_left = command.attempt, command.time_left
+                        index, is_fresh = attempt.index, attempt.is_fresh
+                        result = self._attempts.make(index, journey, time_left, is_fresh=is_fresh)
+                        command = self._told(flight, attempt, result)
                     case Deliver():
                         return self._delivery.deliver(journey, flight, command)
                     case Discard():
@@ -144,7 +145,7 @@ class Driver(Generic[Req, Resp]):
                         self._runtime.sleep(command.seconds)
                         command = flight.tell(Woke(), self.clock())
                     case GiveUp():
-                        raise self._final_error(flight, command.error)
+                        raise self._delivery.final_error(flight, command.error)
                     case _:
                         assert_never(command)
         except BaseException:
@@ -160,9 +161,10 @@ class Driver(Generic[Req, Resp]):
             while True:
                 match command:
                     case Send():
-                        index, time_left = command.attempt.index, command.time_left
-                        run = partial(self._attempts.make, index, journey, time_left)
-                        race.start(command.attempt, run)
+                        attempt, time_left = command.attempt, command.time_left
+                        index, is_fresh = attempt.index, attempt.is_fresh
+                        make = partial(self._attempts.make, is_fresh=is_fresh)
+                        race.start(attempt, partial(make, index, journey, time_left))
                     case Await():
                         pass
                     case Discard():
@@ -231,7 +233,7 @@ class Driver(Generic[Req, Resp]):
                         await self._runtime.async_sleep(command.seconds)
                         command = flight.tell(Woke(), self.clock())
                     case GiveUp():
-                        raise self._final_error(flight, command.error)
+                        raise self._delivery.final_error(flight, command.error)
                     case _:
                         assert_never(command)
         except BaseException:
@@ -377,15 +379,6 @@ class Driver(Generic[Req, Resp]):
         command = flight.tell(self._reports.of(attempt, result), self.clock())
         self._publish(flight.take_events())
         return command
-
-    def _final_error(self, flight: Flight[Resp], error: Exception | None) -> Exception:
-        ledger = flight.ledger()
-        if error is None and flight.is_barred:
-            error = self._family.refused_error(f"no endpoint can take this request:\n{ledger}")
-        elif error is None:
-            error = self._family.timeout_error("the deadline left no time to try an endpoint")
-        label_error(error, ledger)
-        return error
 
     def _warn_of_retries(self, headers: Mapping[str, str]) -> None:
         """Warn once if the SDK above retries: its attempts multiply ours."""

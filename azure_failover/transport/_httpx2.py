@@ -142,13 +142,24 @@ class FailoverTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
             "http1": http1,
             "http2": http2,
             "trust_env": trust_env,
-            **({} if limits is None else {"limits": limits}),
         }
+
+        def pooled(keeps: bool) -> dict[str, Any]:
+            if keeps:
+                return options if limits is None else {**options, "limits": limits}
+            most = None if limits is None else limits.max_connections
+            kept_none = httpx2.Limits(max_connections=most, max_keepalive_connections=0)
+            return {**options, "limits": kept_none}
+
         upstream: Upstream[httpx2.Request, httpx2.Response] = Upstream(
             [(endpoint.base.scheme, endpoint.base.netloc) for endpoint in read.endpoints],
             given=None if transport is None else _sides(transport),
-            build_sync=lambda found: httpx2.HTTPTransport(proxy=proxy or found, **options),
-            build_async=lambda found: httpx2.AsyncHTTPTransport(proxy=proxy or found, **options),
+            build_sync=lambda found, keeps: httpx2.HTTPTransport(
+                proxy=proxy or found, **pooled(keeps)
+            ),
+            build_async=lambda found, keeps: httpx2.AsyncHTTPTransport(
+                proxy=proxy or found, **pooled(keeps)
+            ),
             reads_environment=trust_env and proxy is None,
         )
         self._upstream = upstream

@@ -7,7 +7,7 @@ gathered, and what comes too late is closed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from queue import SimpleQueue
@@ -146,7 +146,7 @@ class Alarm:
         )
 
     @contextmanager
-    def at(self, index: int) -> Iterator[anyio.CancelScope]:
+    def at(self, index: int) -> Generator[anyio.CancelScope]:
         """Wait at endpoint ``index`` in a scope that the alarm cuts."""
         waiting = self._waiting[index].setdefault(get_ident(), set())
         with anyio.CancelScope() as scope:

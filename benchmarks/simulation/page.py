@@ -54,7 +54,8 @@ BARS_HEAD: Final = """
 
 Shares are of the calls that came during the trouble. A call that was sent to the dead primary as a
 last resort, because both backups had failed it, counts as well: with 3 % of errors everywhere that
-alone is about 0.09 %. A failback is the time from the primary's recovery until it had answered a
+alone is about 0.09 %; with a single backup it would be 3 %, the price of never withholding an
+endpoint that might work. A failback is the time from the primary's recovery until it had answered a
 call that was sent to it first.
 
 | what | scenario | calls a second | seconds | at most | measured | |
@@ -66,7 +67,8 @@ CHOICE_HEAD: Final = """
 
 ![Two settings, and what they trade](health-frontier.svg)
 
-Longer pauses send fewer calls to a dead primary and find its recovery later. The figures that are
+Longer pauses send fewer calls to a dead primary, find its recovery later (left), and keep calls
+away from a healthy one that was unlucky (right). The figures that are
 chosen favour the one who waits: a call that meets a hang waits for 10 s, a call that goes to a
 backup although the primary is well again waits for nothing. So pauses follow the outage (a third of
 its length so far), and only their cap, 300 s, is a compromise. A single failure amid good answers

@@ -95,5 +95,8 @@ def draw_frontiers(frontiers: Sequence[Frontier], path: Path) -> None:
         for value, x, y in frontier.points:
             axis.annotate(f"{value:g} s", (x, y), xytext=(5, 5), textcoords="offset points")
         axis.set(title=frontier.setting, xlabel=frontier.x, ylabel=frontier.y)
-        axis.xaxis.set_major_formatter(import_module("matplotlib.ticker").PercentFormatter(1.0))
+        percent = import_module("matplotlib.ticker").PercentFormatter(1.0)
+        axis.xaxis.set_major_formatter(percent)
+        if max(ys) < 1.0:
+            axis.yaxis.set_major_formatter(percent)
     _save(figure, path)

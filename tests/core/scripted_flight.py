@@ -96,10 +96,10 @@ class WatchedFleet(Fleet):
         self.given.append(ticket)
         return ticket
 
-    def proxy_ticket(self, index: int, now: float) -> Ticket:
-        ticket = super().proxy_ticket(index, now)
-        self.given.append(ticket)
-        return ticket
+    def resume(self, index: int, ticket: Ticket, now: float) -> Ticket:
+        resumed = super().resume(index, ticket, now)
+        self.given.append(resumed)
+        return resumed
 
     def note(  # type: ignore[no-untyped-def]  # noqa: ANN201
         self,

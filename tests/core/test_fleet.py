@@ -108,6 +108,17 @@ def test_a_failed_endpoint_that_is_throttled_rests_until_both_are_over() -> None
     assert [skip.reason for skip in choice.skipped] == ["throttled for 2.5 s more"]
 
 
+def test_a_lost_probe_of_a_throttled_endpoint_is_not_blamed() -> None:
+    """Promise 10: when the lease is over, what keeps requests away is the throttle alone."""
+    fleet = fleet_of(2, on_throttle="failover", probe_lease=3.0)
+    fail(fleet, 0)
+    fleet.again(0, 1.0)
+    fleet.note(0, fleet.again(0, 2.0), Effect.THROTTLED, 2.0, retry_after=9.0)
+    choice = fleet.choose(0, 5.0)
+    assert choice is not None
+    assert [skip.reason for skip in choice.skipped] == ["throttled for 6.0 s more"]
+
+
 # The endpoint that is in use.
 
 

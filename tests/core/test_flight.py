@@ -264,8 +264,9 @@ def test_an_answer_after_the_deadline_is_delivered() -> None:
     [
         ("return", Answer(503, is_complete=False), 2.0, 0.0),
         ("wait", Answer(429, retry_after=1.5), 0.0, 1.0),
+        ("wait", Answer(429, is_complete=False, retry_after=1.5), 1.0, 0.0),
     ],
-    ids=["a slow discard", "a sleep too long"],
+    ids=["a slow discard", "a sleep too long", "a sleep that would be too long"],
 )
 def test_an_attempt_that_the_deadline_overtakes_is_not_made(
     policy: str, first: Answer, closing: float, oversleep: float
@@ -276,6 +277,7 @@ def test_an_attempt_that_the_deadline_overtakes_is_not_made(
     assert trip.sent == [0]
     assert (trip.error, trip.delivered) == (None, None)
     assert lines(trip.ledger)[-1].endswith(": skipped, the deadline left no time")
+    assert trip.waits == [] or oversleep, "it sleeps although no time would be left"
     assert len(fleet.returned) == len(fleet.given) == 2
     assert trip.flight.attempts == 1
 
@@ -349,6 +351,24 @@ def test_a_stream_that_breaks_is_a_failure(*, has_content: bool) -> None:
         "TroubleError: cut off",
     )
     assert isinstance(flight.take_events()[0], EndpointFailed)
+
+
+@pytest.mark.parametrize("has_come_back", [True, False])
+def test_a_stream_that_breaks_after_its_endpoint_has_changed_is_no_news(
+    *, has_come_back: bool
+) -> None:
+    """Promise 4: streams that an outage cuts one after another neither probe nor lengthen it."""
+    fleet = WatchedFleet(2)
+    flight, delivered = opened(fleet)
+    flight.content_came(delivered.attempt, 1.0)
+    fleet.note(0, fleet.again(0, 1.0), Effect.FAILURE, 1.0)
+    if has_come_back:
+        fleet.note(0, fleet.again(0, 2.0), Effect.ALIVE, 2.0)
+    before = fleet.status(9.0)
+    flight.body_broke(delivered.attempt, Fault.READ_TIMEOUT, TroubleError("cut off"), 9.0)
+    assert fleet.status(9.0) == before
+    assert flight.take_events() == ()
+    assert flight.ledger().entries[0].error == "TroubleError: cut off"
 
 
 def test_a_probe_whose_stream_breaks_lengthens_the_pause() -> None:

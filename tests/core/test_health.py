@@ -64,6 +64,9 @@ def test_every_state_can_be_reached_and_left() -> None:
 JOURNEYS: dict[tuple[State, Cue], tuple[str, ...]] = {
     (State.HEALTHY, Cue.TRIPPED): ("fail",),
     (State.HEALTHY, Cue.FELL_SILENT): ("silence",),
+    (State.HEALTHY, Cue.RESET): ("reset",),
+    (State.FAILED, Cue.RESET): ("fail", "reset"),
+    (State.PROBING, Cue.RESET): ("fail", "wait", "start", "reset"),
     (State.FAILED, Cue.PAUSE_OVER): ("fail", "wait", "start"),
     (State.FAILED, Cue.ALIVE): ("fail", "succeed"),
     (State.PROBING, Cue.ALIVE): ("fail", "wait", "succeed"),
@@ -85,6 +88,9 @@ def test_every_move_of_the_table_happens(state: State, cue: Cue) -> None:
             continue
         if step == "silence":
             health.fall_silent(now, 0.0)
+            continue
+        if step == "reset":
+            health.reset()
             continue
         ticket = health.start(now)
         if step != "start":
@@ -230,6 +236,35 @@ def test_a_late_failure_counts_where_it_started() -> None:
     assert cues == [None] * 20
 
 
+@pytest.mark.parametrize("lost", [1, 3, 12])
+@pytest.mark.parametrize(("age", "is_tripped"), [(0.0, False), (26.0, False), (33.0, True)])
+def test_what_never_ended_hides_no_outage(lost: int, age: float, *, is_tripped: bool) -> None:
+    """Abandoned attempts might still succeed for 30 s; then the first failure counts again."""
+    health = healthy()
+    attempt(health, Effect.ALIVE)
+    for _ in range(lost):
+        health.start(0.0)
+    assert (attempt(health, Effect.FAILURE, age) is Cue.TRIPPED) == is_tripped
+
+
+def test_an_attempt_that_took_long_to_fail_counts() -> None:
+    """A hang that ends after the window is a failure like any other."""
+    health = healthy()
+    slow = health.start(0.0)
+    assert health.finish(slow, Effect.FAILURE, 300.0) is Cue.TRIPPED
+
+
+def test_what_ended_within_the_window_is_not_waited_for() -> None:
+    """Failures and neutral ends of the last 30 s vouch for nothing."""
+    health = healthy()
+    health.start(0.0)
+    first, second = health.start(40.0), health.start(40.0)
+    void = health.start(40.0)
+    assert health.finish(first, Effect.FAILURE, 41.0) is None
+    assert health.finish(void, Effect.NEUTRAL, 41.0) is None
+    assert health.finish(second, Effect.FAILURE, 41.0) is Cue.TRIPPED
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.floats(3.1, 100.0))
 def test_one_request_at_a_time_trips_at_its_first_failure(
@@ -258,6 +293,26 @@ def test_one_request_at_a_time_trips_at_its_second_failure_in_a_row(
             assert health.state is State.FAILED
         if health.state is State.FAILED:
             return
+
+
+@SOME
+@given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(1, 12))
+def test_an_older_success_clears_no_newer_failure(has_ended: list[bool], more: int) -> None:
+    """Whatever trips without a success that started earlier trips with it, and no later."""
+
+    def trips_after(*, with_success: bool) -> int:
+        health = healthy()
+        older = health.start(0.0)
+        tickets = [health.start(0.0) for _ in has_ended]
+        failing = [ticket for ticket, ended in zip(tickets, has_ended, strict=True) if ended]
+        for number, ticket in enumerate([*failing, *(health.start(0.0) for _ in range(more))]):
+            if with_success and number == len(failing):
+                health.finish(older, Effect.ALIVE, 0.0)
+            if health.finish(ticket, Effect.FAILURE, 0.0) is Cue.TRIPPED:
+                return number
+        return 1000
+
+    assert trips_after(with_success=True) <= trips_after(with_success=False)
 
 
 # Neutral outcomes.
@@ -365,6 +420,59 @@ def test_late_results_of_an_older_generation_change_nothing(
         assert health.finish(ticket, effect, 0.5, retry_after=retry_after) is None
     after = (health.state, health.generation, health.failed_until, health.throttled_until)
     assert after == before
+
+
+def test_bad_news_of_what_had_succeeded_counts_as_a_failure_of_its_own() -> None:
+    """A stream that breaks after content trips at low traffic, and a later start vouches for it."""
+    health = healthy()
+    stream, later = health.start(0.0), health.start(1.0)
+    for ticket in (stream, later):
+        assert health.finish(ticket, Effect.ALIVE, 2.0) is None
+    news = health.resume(stream, 3.0)
+    assert news.sequence > later.sequence
+    assert health.finish(news, Effect.FAILURE, 3.0) is Cue.TRIPPED
+
+
+def test_streams_that_break_one_after_another_lengthen_no_pause() -> None:
+    """A region dies under many streams: those that notice later start no probe, and fail none."""
+    health = healthy()
+    streams = [health.start(0.0) for _ in range(8)]
+    for stream in streams:
+        health.finish(stream, Effect.ALIVE, 1.0)
+    for stream in streams[:2]:
+        health.finish(health.resume(stream, 2.0), Effect.FAILURE, 2.0)
+    before = (health.state, health.generation, health.failed_until)
+    assert before[0] is State.FAILED
+    for number, stream in enumerate(streams[2:]):
+        now = 2.5 + 5.0 * number
+        assert health.finish(health.resume(stream, now), Effect.FAILURE, now) is None
+    assert (health.state, health.generation, health.failed_until) == before
+
+
+def test_the_stream_that_won_an_endpoint_back_can_lose_it_again() -> None:
+    """A probe whose content came, and which then breaks, is news of the time after the recovery."""
+    health = tripped()
+    probe = health.start(1.0)
+    assert health.finish(probe, Effect.ALIVE, 1.5) is Cue.ALIVE
+    assert health.finish(health.resume(probe, 2.0), Effect.FAILURE, 2.0) is Cue.TRIPPED
+
+
+def test_a_reset_forgets_pauses_and_throttles() -> None:
+    """What is under way comes late, and the next pause is short."""
+    health = tripped()
+    for _ in range(4):
+        attempt(health, Effect.FAILURE, health.failed_until)
+    late = health.start(5.0)
+    attempt(health, Effect.THROTTLED, 5.0, retry_after=90.0)
+    health.reset()
+    assert (health.state, health.failed_until, health.throttled_until) == (
+        State.HEALTHY,
+        -inf,
+        -inf,
+    )
+    assert health.finish(late, Effect.FAILURE, 6.0) is None
+    assert attempt(health, Effect.FAILURE, 6.0) is Cue.TRIPPED
+    assert health.failed_until == 7.0
 
 
 # Probes.

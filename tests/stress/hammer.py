@@ -87,7 +87,7 @@ class Run:
 
     def luck(self, who: str) -> Random:
         """Give the random source of somebody who takes part."""
-        return Random(f"{self.seed} {who}")  # noqa: S311  (a plan, not a secret)
+        return Random(f"{self.seed} {who}")
 
 
 @attrs.define
@@ -193,7 +193,8 @@ class Hammer:
             for worker in workers:
                 worker.start()
             try:
-                self._director.run(self._run.seconds, self._meddle(self._run.luck("meddler")))
+                meddle = self._meddle(self._run.luck("meddler"))
+                self._director.run(self._run.seconds, meddle, self._look_at_rest)
                 self._director.heal()
             finally:
                 self._load.is_over.set()
@@ -227,7 +228,7 @@ class Hammer:
             status = self.transport.status()
             if [it.name for it in status.endpoints] != [*NAMES]:
                 self.findings.flaws.append(f"a status without its endpoints: {status}")
-            if luck.random() < 0.02:
+            if luck.random() < 0.005:
                 self.transport.reset()
 
         return meddle
@@ -249,7 +250,9 @@ class Hammer:
             self._director.heal([name])
             for count in range(1, RECOVERY + 1):
                 time.sleep(RECOVERY_REST)
-                self._load.ask(client, self._family, Order(number=self._load.number()))
+                number = self._load.admit()
+                assert number is not None
+                self._load.ask(client, self._family, Order(number=number))
                 if self.transport.status().endpoints[index].state == "healthy":
                     self.findings.recovered_after[name] = count
                     break

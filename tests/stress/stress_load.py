@@ -46,7 +46,9 @@ class Load:
     def work(self, client: Any, family: Any, luck: Random) -> None:
         """Send one request after the other, as a thread."""
         while not self.is_over.wait(luck.uniform(0.0, 2 * self._rest)):
-            self.ask(client, family, draw(self.number(), luck, may_cancel=False))
+            number = self.admit()
+            if number is not None:
+                self.ask(client, family, draw(number, luck, may_cancel=False))
 
     async def awork(self, client: Any, family: Any, luck: Random) -> None:
         """Send one request after the other, as a task."""
@@ -54,16 +56,19 @@ class Load:
             await anyio.sleep(luck.uniform(0.0, 2 * self._rest))
             if self.is_over.is_set():
                 return
-            await self.aask(client, family, draw(self.number(), luck, may_cancel=True))
+            number = self.admit()
+            if number is not None:
+                await self.aask(client, family, draw(number, luck, may_cancel=True))
 
-    def number(self) -> int:
-        """Give a number that no other request has."""
+    def admit(self) -> int | None:
+        """Let a request start: give a number that no other has; None while none may start."""
         with self._lock:
-            return next(self._numbers)
+            number = next(self._numbers)
+        return number if self._weather.begin(number) else None
 
     def ask(self, client: Any, family: Any, order: Order) -> Outcome:
-        """Send one request from a thread, and read as much of the answer as is wanted."""
-        outcome, begin = self._began(order), time.monotonic()
+        """Send a request that was admitted, from a thread, and read as much as is wanted."""
+        outcome, begin = Outcome(order), time.monotonic()
         try:
             content = _pieces(order.body) if order.is_generated else order.body
             with client.stream("POST", self._url, **_options(order, content)) as response:
@@ -81,8 +86,8 @@ class Load:
         return self._ended(outcome, begin)
 
     async def aask(self, client: Any, family: Any, order: Order) -> Outcome:
-        """Send one request from a task, and read as much of the answer as is wanted."""
-        outcome, begin = self._began(order), time.monotonic()
+        """Send a request that was admitted, from a task, and read as much as is wanted."""
+        outcome, begin = Outcome(order), time.monotonic()
         with anyio.move_on_after(order.patience) as scope:
             try:
                 content = _apieces(order.body) if order.is_generated else order.body
@@ -102,10 +107,6 @@ class Load:
                 outcome.broke(error, family.TransportError)
         outcome.was_cancelled = scope.cancelled_caught
         return self._ended(outcome, begin)
-
-    def _began(self, order: Order) -> Outcome:
-        self._weather.begin(order.number)
-        return Outcome(order)
 
     def _ended(self, outcome: Outcome, begin: float) -> Outcome:
         outcome.elapsed = time.monotonic() - begin

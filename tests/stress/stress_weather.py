@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from random import Random
 from threading import Lock
 from typing import Final
@@ -30,6 +31,7 @@ FAULTS: Final[tuple[Callable[[Random], faults.Fault], ...]] = (
     lambda luck: faults.Truncate(luck.randrange(800)),
     lambda luck: faults.HangInBody(luck.randrange(800)),
     lambda _: faults.Hang(),
+    lambda _: faults.Hang(),
     lambda _: faults.Garbage(),
     lambda _: faults.StaleConnection(),
     lambda luck: faults.Delay(luck.uniform(0.0, 0.3)),
@@ -37,6 +39,8 @@ FAULTS: Final[tuple[Callable[[Random], faults.Fault], ...]] = (
     lambda _: faults.Scripted(stress_regions.brown_out),
 )
 """What befalls a region. An event stream that ends early as HTTP demands is not among them."""
+CALM_PATIENCE: Final = 30.0
+"""Seconds within which requests end, whatever befalls them."""
 
 
 class Weather:
@@ -46,18 +50,40 @@ class Weather:
         self._lock = Lock()
         self._well = {*names}
         self._under_way: dict[int, set[str]] = {}
+        self._is_calm = False
         self.most_under_way = 0
 
-    def begin(self, number: int) -> None:
-        """Take note that a request starts."""
+    def begin(self, number: int) -> bool:
+        """Take note that a request starts; False if none may at the moment."""
         with self._lock:
+            if self._is_calm:
+                return False
             self._under_way[number] = self._well.copy()
             self.most_under_way = max(self.most_under_way, len(self._under_way))
+            return True
 
     def end(self, number: int) -> frozenset[str]:
         """Take note that a request ended; give the regions that were well all along."""
         with self._lock:
             return frozenset(self._under_way.pop(number))
+
+    @contextmanager
+    def calm(self, patience: float) -> Generator[None]:
+        """Let no request start in this block, which is entered when all have ended.
+
+        Args:
+            patience: Seconds after which it is entered in any case.
+        """
+        limit = time.monotonic() + patience
+        with self._lock:
+            self._is_calm = True
+        while self.under_way and time.monotonic() < limit:
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._is_calm = False
 
     @property
     def under_way(self) -> tuple[int, ...]:
@@ -105,18 +131,23 @@ class Director:
         self._luck = luck
         self.acts: Counter[str] = Counter()
 
-    def run(self, seconds: float, between: Callable[[], object]) -> None:
-        """Flap regions for so many seconds, with an outage of all of them at each third.
+    def run(
+        self, seconds: float, between: Callable[[], object], in_calm: Callable[[], object]
+    ) -> None:
+        """Flap regions for so many seconds, with a calm and an outage of all at each third.
 
         Args:
             seconds: How long.
             between: Called after each act.
+            in_calm: Called when no request is under way, and none starts.
         """
         begin = time.monotonic()
         outages = [seconds / 3, seconds * 2 / 3]
         while (elapsed := time.monotonic() - begin) < seconds:
             if outages and elapsed >= outages[0]:
                 del outages[0]
+                with self._weather.calm(CALM_PATIENCE):
+                    in_calm()
                 self._outage(min(1.0, seconds / 8))
             self._act(self._luck.choice(self._names))
             between()

@@ -195,6 +195,18 @@ def test_a_region_is_spared_while_a_request_counts_on_it() -> None:
     assert not weather.is_well("westus")
 
 
+def test_in_a_calm_no_request_is_under_way_and_none_starts() -> None:
+    weather = Weather(NAMES)
+    weather.begin(1)
+    waiting = threading.Thread(target=weather.end, args=(1,))
+    waiting.start()
+    with weather.calm(10.0):
+        assert not weather.begin(2)
+        assert weather.under_way == ()
+    assert weather.begin(3)
+    waiting.join()
+
+
 def test_in_an_outage_no_request_counts_on_anything() -> None:
     weather = Weather(NAMES)
     weather.begin(1)

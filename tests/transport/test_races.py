@@ -246,7 +246,8 @@ def test_a_thread_of_the_crew_sees_the_callers_context(fleet: Fleet) -> None:
     seen: list[tuple[int, str]] = []
 
     class Inner(httpx.BaseTransport):
-        def handle_request(self, _: httpx.Request) -> httpx.Response:
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            assert request.content
             seen.append((number.get(), threading.current_thread().name))
             return httpx.Response(200, json={})
 

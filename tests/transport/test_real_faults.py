@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given, settings, strategies as st
 from worlds import WORLDS, World
 
-from azure_failover import ledger_of
+from azure_failover import AsyncClient, Client, ledger_of
 from azure_failover.emulator import Fleet, faults
 
 CHAT = "/openai/deployments/gpt-4.1-mini/chat/completions?api-version=2024-10-21"
@@ -148,6 +150,34 @@ def test_a_stale_pooled_connection_is_retried_once_and_blames_nobody(
     assert [entry.endpoint for entry in ledger.entries] == ["eastus", "eastus"]
     assert response.status_code == 200
     assert status.failed_endpoints == ()
+
+
+def test_a_second_chance_goes_over_a_new_connection(fleet: Fleet) -> None:
+    """Though the pool has another dead one to offer, which would fail a well endpoint."""
+    fleet["eastus"].fault = faults.Delay(0.2)
+    with Client(fleet.config()) as client, ThreadPoolExecutor(2) as pool:
+        list(pool.map(client.chat, ["one", "two"]))
+        assert fleet["eastus"].connections == 2
+        fleet["eastus"].fault = faults.StaleConnection(times=2)
+        answer = client.chat("three")
+        status = client.status()
+    assert [entry.endpoint for entry in answer.ledger.entries] == ["eastus", "eastus"]
+    assert status.failed_endpoints == ()
+
+
+@pytest.mark.anyio
+async def test_a_second_chance_of_a_task_goes_over_a_new_connection(fleet: Fleet) -> None:
+    """The same for tasks."""
+    fleet["eastus"].fault = faults.Delay(0.2)
+    async with AsyncClient(fleet.config()) as client:
+        async with anyio.create_task_group() as tasks:
+            for text in ("one", "two"):
+                tasks.start_soon(client.chat, text)
+        assert fleet["eastus"].connections == 2
+        fleet["eastus"].fault = faults.StaleConnection(times=2)
+        answer = await client.chat("three")
+        assert client.status().failed_endpoints == ()
+    assert [entry.endpoint for entry in answer.ledger.entries] == ["eastus", "eastus"]
 
 
 def test_a_reset_of_a_fresh_connection_is_not_retried_at_the_same_endpoint(

@@ -1,0 +1,245 @@
+"""The real fleet and the reference, side by side under many requests at once.
+
+Attempts start and end in any order, are cancelled, get lost or come late, while the clock stands
+still, creeps or leaps. Each rule does one thing to both, and each invariant is one law. What is
+new about a fleet gets a rule here and plain words in ``reference_health``.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from math import inf
+
+from checked_fleet import HINTS, LUCK, MOST, ORIGINS, POLICIES, SIZES, Clockwork, courses, within
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+from reference_health import SAYS_NOTHING
+
+from azure_failover.core.course import Course, Reach
+from azure_failover.core.ticket import Ticket
+from azure_failover.core.verdict import Effect
+
+
+class FleetMachine(Clockwork):
+    """Starts and ends attempts as any number of threads and tasks might."""
+
+    @initialize(endpoints=SIZES, policy=POLICIES, origin=ORIGINS)
+    def begin(self, endpoints: int, policy: dict[str, object], origin: float) -> None:
+        self.build(endpoints, policy, origin)
+        self.under_way: list[tuple[int, Ticket]] = []
+        self.heard: list[tuple[int, Ticket]] = []
+        """What was noted as alive, and may still break."""
+
+    # Starts.
+
+    @rule(tried=st.just(0) | st.integers(0, 2**MOST - 1), course=courses())
+    def ask(self, tried: int, course: Course) -> None:
+        """Promise 3: never withheld; and what is closed is tried only if nothing open is left."""
+        course = within(course, len(self.fleet))
+        left = self.fleet.reference.candidates(tried, self.now, course)
+        fit = [index for index in left if self.fleet.reference.is_fit(index, self.now)]
+        choice = self.fleet.choose(tried, self.now, course)
+        assert (choice is None) == (not left)
+        if choice is not None:
+            assert choice.index in left
+            if course.reach is Reach.FLEET and choice.index not in fit:
+                assert not fit
+                assert [skip.index for skip in choice.skipped] == left
+            self.under_way.append((choice.index, choice.ticket))
+
+    @rule()
+    def ask_the_quick_way(self) -> None:
+        ticket = self.fleet.first(self.now)
+        if ticket is not None:
+            self.under_way.append((0, ticket))
+
+    @rule(index=st.integers(0, MOST - 1), times=st.just(1) | st.integers(2, 12))
+    def ask_again(self, index: int, times: int) -> None:
+        index %= len(self.fleet)
+        for _ in range(times):
+            self.under_way.append((index, self.fleet.again(index, self.now)))
+
+    @rule(course=courses())
+    def look_ahead(self, course: Course) -> None:
+        """What is foreseen is what would come, and looking changes nothing."""
+        self.fleet.foresees(self.now, within(course, len(self.fleet)))
+
+    # Ends.
+
+    def note(
+        self, index: int, ticket: Ticket, effect: Effect, hint: float | None, flag: str | None
+    ) -> None:
+        flag = flag if effect is Effect.ALIVE else None
+        self.fleet.note(
+            index, ticket, effect, self.now, reason="x", retry_after=hint, misconfigured=flag
+        )
+        if effect is Effect.ALIVE:
+            self.heard.append((index, ticket))
+
+    @precondition(lambda self: bool(self.under_way))
+    @rule(
+        which=st.integers(0, 1000),
+        effect=st.sampled_from(Effect),
+        hint=HINTS,
+        flag=st.sampled_from((None, None, None, "401", "403")),
+        luck=LUCK,
+    )
+    def end(
+        self, which: int, effect: Effect, hint: float | None, flag: str | None, luck: float
+    ) -> None:
+        self.fleet.luck = luck
+        index, ticket = self.under_way.pop(which % len(self.under_way))
+        self.note(index, ticket, effect, hint, flag)
+
+    @precondition(lambda self: bool(self.under_way))
+    @rule(
+        first=st.integers(0, 1000),
+        times=st.integers(2, 12),
+        effect=st.sampled_from(Effect),
+        hint=HINTS,
+    )
+    def end_many(self, first: int, times: int, effect: Effect, hint: float | None) -> None:
+        """A region goes down or comes back: what is under way ends alike."""
+        first %= len(self.under_way)
+        ending = self.under_way[first : first + times]
+        del self.under_way[first : first + times]
+        for index, ticket in ending:
+            self.note(index, ticket, effect, hint, None)
+
+    @precondition(lambda self: any(index == 0 for index, _ in self.under_way))
+    @rule(which=st.integers(0, 1000))
+    def land(self, which: int) -> None:
+        """The usual case: the primary answered, quickly told."""
+        primary = [place for place, (index, _) in enumerate(self.under_way) if index == 0]
+        _, ticket = self.under_way.pop(primary[which % len(primary)])
+        self.fleet.landed(ticket, self.now)
+        self.heard.append((0, ticket))
+
+    @precondition(lambda self: bool(self.under_way))
+    @rule(which=st.integers(0, 1000))
+    def lose(self, which: int) -> None:
+        """A caller drops a response: its ticket is never given back."""
+        self.under_way.pop(which % len(self.under_way))
+
+    @precondition(lambda self: bool(self.heard))
+    @rule(which=st.integers(0, 1000))
+    def break_after_content(self, which: int) -> None:
+        """A stream that had shown its endpoint alive breaks off."""
+        index, ticket = self.heard.pop(which % len(self.heard))
+        resumed = self.fleet.resume(index, ticket, self.now)
+        self.fleet.note(index, resumed, Effect.FAILURE, self.now, reason="cut")
+
+    # Stories.
+
+    @rule(
+        index=st.integers(0, MOST - 1),
+        total=st.sampled_from((9, 10, 11, 20, 25, 30)),
+        failures=st.integers(0, 12),
+        successes=st.integers(0, 3),
+        mute=st.integers(0, 2),
+        is_vouched=st.booleans(),
+    )
+    def serve_many(
+        self,
+        index: int,
+        total: int,
+        failures: int,
+        successes: int,
+        mute: int,
+        *,
+        is_vouched: bool,
+    ) -> None:
+        """Much traffic at once, where successes that started later come first or last."""
+        index, total = index % len(self.fleet), max(0, total - failures - successes)
+        bad = [self.fleet.again(index, self.now) for _ in range(failures)]
+        void = [self.fleet.again(index, self.now) for _ in range(mute)]
+        good = [self.fleet.again(index, self.now) for _ in range(successes)]
+        self.under_way += [(index, self.fleet.again(index, self.now)) for _ in range(total)]
+        ended = [(ticket, Effect.NEUTRAL) for ticket in void]
+        ended += [(ticket, Effect.FAILURE) for ticket in bad]
+        landed = [(ticket, Effect.ALIVE) for ticket in good]
+        for ticket, effect in (*landed, *ended) if is_vouched else (*ended, *landed):
+            self.note(index, ticket, effect, None, None)
+            self.fleet.agrees(self.now)
+
+    @rule(index=st.integers(0, MOST - 1), effect=st.sampled_from(Effect), hint=HINTS)
+    def probe(self, index: int, effect: Effect, hint: float | None) -> None:
+        """The pause or the lease ends, one request probes, and others come meanwhile."""
+        index %= len(self.fleet)
+        endpoint = self.fleet.reference.endpoints[index]
+        if endpoint.state == "healthy" or endpoint.until == inf:
+            return
+        self.now = max(self.now, endpoint.until)
+        probe, other = (self.fleet.again(index, self.now) for _ in range(2))
+        assert (probe.is_probe, other.is_probe) == (True, False)
+        self.under_way.append((index, other))
+        self.note(index, probe, effect, hint, None)
+
+    # Laws of their own.
+
+    def is_late(self, index: int, ticket: Ticket) -> bool:
+        return ticket.generation != self.fleet.reference.endpoints[index].generation
+
+    @precondition(lambda self: any(self.is_late(*one) for one in self.under_way))
+    @rule(effect=st.sampled_from(Effect), hint=HINTS, flag=st.sampled_from((None, "401")))
+    def late_results_change_nothing(
+        self, effect: Effect, hint: float | None, flag: str | None
+    ) -> None:
+        late = next(one for one in self.under_way if self.is_late(*one))
+        self.under_way.remove(late)
+        generations = [one.generation for one in self.fleet.reference.endpoints]
+        before = self.fleet.facts(self.now)
+        self.note(*late, effect, hint, flag)
+        assert self.fleet.facts(self.now) == before
+        assert [one.generation for one in self.fleet.reference.endpoints] == generations
+        resumed = self.fleet.resume(*late, self.now)
+        assert self.fleet.note(late[0], resumed, Effect.FAILURE, self.now) is None
+        assert self.fleet.facts(self.now) == before
+
+    @precondition(lambda self: bool(self.under_way))
+    @rule(which=st.integers(0, 1000), effect=st.sampled_from(SAYS_NOTHING))
+    def neutral_outcomes_change_nothing_but_release_a_probe(
+        self, which: int, effect: Effect
+    ) -> None:
+        index, ticket = self.under_way.pop(which % len(self.under_way))
+        before = self.fleet.facts(self.now)
+        is_probing = ticket.is_probe and before[index][0] == "probing"
+        is_released = is_probing and not self.is_late(index, ticket)
+        self.note(index, ticket, effect, None, None)
+        after = self.fleet.facts(self.now)
+        if is_released:
+            assert after.pop(index)[0] == "failed"
+            before.pop(index)
+        assert after == before
+
+    @precondition(lambda self: bool(self.under_way))
+    @rule(which=st.integers(0, 1000))
+    def an_older_success_clears_no_newer_failure(self, which: int) -> None:
+        """What would have tripped without it trips with it: the next failure tells."""
+        index, ticket = self.under_way[which % len(self.under_way)]
+        endpoint = self.fleet.reference.endpoints[index]
+        failed = endpoint.failures_since_good()
+        number = self.fleet.tries[ticket].number
+        if endpoint.state != "healthy" or any(one.number < number for one in failed):
+            return
+        self.under_way.remove((index, ticket))
+        without = deepcopy(endpoint)
+        without.finish(without.start(self.now), Effect.FAILURE, self.now, None, 0.0)
+        self.note(index, ticket, Effect.ALIVE, None, None)
+        latest = self.fleet.again(index, self.now)
+        self.note(index, latest, Effect.FAILURE, None, None)
+        if without.state == "failed":
+            assert self.fleet.status(self.now).endpoints[index].state == "failed"
+
+    @rule(is_meant=st.sampled_from((True, False, False, False)))
+    def reset(self, *, is_meant: bool) -> None:
+        """Everything is forgotten; what is under way will come late."""
+        if not is_meant:
+            return
+        self.fleet.reset()
+        assert all(one.state == "healthy" for one in self.fleet.status(self.now).endpoints)
+        assert all(self.is_late(*one) for one in self.under_way)
+
+
+TestFleetMachine = FleetMachine.TestCase
+TestFleetMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)

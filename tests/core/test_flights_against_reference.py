@@ -1,0 +1,469 @@
+"""Several flights at once over one fleet, each told what happens to it in any order.
+
+The fleet is held against the reference at every call, and each flight against what the design
+promises of one request. A command that flights learn gets a case in :meth:`FlightMachine.obey`,
+and what else may happen to a flight gets a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import TypeAlias, assert_never
+
+import attrs
+from checked_fleet import (
+    HINTS,
+    MOST,
+    ORIGINS,
+    POLICIES,
+    CheckedFleet,
+    Clockwork,
+    courses,
+    within,
+)
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import initialize, invariant, precondition, rule
+from scripted_flight import Response, TroubleError
+
+from azure_failover.core.course import ANYWHERE, Course, Reach
+from azure_failover.core.flight import Flight
+from azure_failover.core.ledger import Phase
+from azure_failover.core.steps import (
+    Answered,
+    Attempt,
+    Command,
+    Deliver,
+    Discard,
+    Failed,
+    GiveUp,
+    Report,
+    Send,
+    Wait,
+    Woke,
+)
+from azure_failover.core.ticket import Ticket
+from azure_failover.core.verdict import Effect, Fault
+
+MISSING = b'{"error": {"code": "DeploymentNotFound", "message": "m"}}'
+MOVES_ON = (
+    *(500, 502, 503, 504, Fault.CONNECT, Fault.CONNECT_TIMEOUT, Fault.READ_TIMEOUT),
+    *(Fault.WRITE_TIMEOUT, Fault.BROKEN, Fault.CREDENTIAL),
+)
+"""What sends a request to the next endpoint under any policy, by the design's table."""
+
+
+@attrs.frozen
+class Line:
+    """What the ledger must say in one line; ``reserved`` is shown as pending."""
+
+    index: int
+    outcome: str
+    ticket: Ticket | None = None
+    attempt: Attempt | None = None
+
+
+@attrs.define(eq=False)
+class Trip:
+    """One flight, what it may do, and what is known of it from outside."""
+
+    flight: Flight[Response]
+    course: Course
+    due: float
+    is_replayable: bool
+    lines: list[Line] = attrs.field(factory=list["Line"])
+    sent: list[int] = attrs.field(factory=list[int])
+    command: Command[Response] | None = None
+    """What it waits for; None when it is over."""
+    wakes: float = -inf
+    held: list[Response] = attrs.field(factory=list[Response])
+    """Responses that are neither delivered nor closed."""
+    delivered: Deliver[Response] | None = None
+    last: int | Fault | None = None
+    """The status or fault that was told last."""
+    may_repeat: bool = False
+    """Whether that earns the same endpoint another try."""
+    stale: int = 0
+    waits: int = 0
+
+    def allowed(self, fleet: CheckedFleet) -> set[int]:
+        """Name the endpoints that it may go to."""
+        match self.course.reach:
+            case Reach.FLEET:
+                wanted = {*range(len(fleet))}
+            case Reach.CURRENT:
+                wanted = {*self.sent}
+            case Reach.PINNED:
+                wanted = {-1 if self.course.pin is None else self.course.pin}
+        return wanted - {*self.course.closed}
+
+    def mark(self, attempt: Attempt, outcome: str) -> None:
+        """Write down what became of an attempt."""
+        self.lines = [
+            attrs.evolve(line, outcome=outcome) if line.attempt is attempt else line
+            for line in self.lines
+        ]
+
+
+Ending: TypeAlias = Callable[[Attempt], Report[Response]]
+
+
+@st.composite
+def endings(draw: st.DrawFn) -> Ending:
+    """Draw what comes of an attempt, each kind as often as any other."""
+    kinds = ("good", "throttled", "bad", "odd", "stale", "any fault")
+    kind = draw(st.sampled_from(kinds))
+    if "fault" in kind or kind == "stale":
+        fault = Fault.STALE if kind == "stale" else draw(st.sampled_from(Fault))
+        error, was_sent = TroubleError(fault.value), draw(st.booleans())
+        return lambda attempt: Failed(attempt, error, fault, Phase.WAIT, was_sent)
+    statuses = {"good": (200,), "throttled": (429,), "bad": (500, 503)}
+    status = draw(st.sampled_from(statuses.get(kind, (200, 201, 400, 401, 404))))
+    hint = draw(st.sampled_from((0.5, 20.0)) if kind == "throttled" else HINTS)
+    hides_throttle = kind == "odd" and status == 200 and hint is not None
+    is_complete = not hides_throttle and draw(st.booleans())
+    body = draw(st.sampled_from((b"", MISSING)))
+    return lambda attempt: Answered(
+        attempt,
+        Response(attempt.index, status),
+        status,
+        is_complete,
+        retry_after=hint,
+        hides_throttle=hides_throttle,
+        body=body,
+    )
+
+
+COURSES = st.just(ANYWHERE) | courses()
+DEADLINES = st.sampled_from((None, None, 0.0, 1.0, 30.0, 60.0, 100.0)) | st.floats(0.0, 100.0)
+
+
+class FlightMachine(Clockwork):
+    """Flies any number of requests; the driver's part is played by the rules."""
+
+    @initialize(
+        endpoints=st.sampled_from((1, 2, 2, 3, MOST)),
+        policy=POLICIES,
+        origin=ORIGINS,
+        weather=st.lists(endings(), min_size=1, max_size=4),
+    )
+    def begin(
+        self, endpoints: int, policy: dict[str, object], origin: float, weather: list[Ending]
+    ) -> None:
+        self.build(endpoints, policy, origin)
+        self.weather = weather
+        """What attempts meet with these days: few things, and so the same ones repeatedly."""
+        self.trips: list[Trip] = []
+        self.quick: list[tuple[Ticket, float]] = []
+
+    def dues(self) -> list[float]:
+        return [*super().dues(), *(time for trip in self.trips for time in (trip.due, trip.wakes))]
+
+    # What the driver does.
+
+    @rule(
+        course=COURSES,
+        deadline=DEADLINES,
+        is_replayable=st.sampled_from((True, True, True, False)),
+    )
+    def take_off(self, course: Course, deadline: float | None, *, is_replayable: bool) -> None:
+        course = within(course, len(self.fleet))
+        trip = self.trip(course, deadline, is_replayable=is_replayable)
+        self.obey(trip, trip.flight.begin(self.now))
+
+    @rule(
+        course=COURSES,
+        deadline=DEADLINES,
+        what=st.lists(st.integers(0, 11), min_size=1, max_size=6),
+        pace=st.sampled_from((0.0, 0.5, 20.0)),
+    )
+    def fly_on_and_on(
+        self, course: Course, deadline: float | None, what: list[int], pace: float
+    ) -> None:
+        """One flight goes far while the others wait."""
+        self.take_off(course, deadline, is_replayable=True)
+        trip = self.trips[-1]
+        for each in what:
+            self.now += pace
+            match trip.command:
+                case Send():
+                    self.meet(trip, trip.command.attempt, each)
+                case Discard() | Wait():
+                    self.go_on_with(trip, 0.0)
+                case _:
+                    break
+
+    def trip(
+        self,
+        course: Course = ANYWHERE,
+        deadline: float | None = None,
+        *,
+        is_replayable: bool = True,
+        started: float | None = None,
+    ) -> Trip:
+        started = self.now if started is None else started
+        flight: Flight[Response] = Flight(
+            self.fleet, started, course=course, deadline=deadline, is_replayable=is_replayable
+        )
+        due = inf if deadline is None else started + deadline
+        trip = Trip(flight, course, due, is_replayable)
+        if course.reach is Reach.FLEET:
+            trip.lines = [Line(index, "skipped") for index in sorted(course.closed)]
+        self.trips.append(trip)
+        return trip
+
+    def obey(self, trip: Trip, command: Command[Response]) -> None:
+        """Read the fleet's journal into the ledger that is wanted, and take the command in."""
+        self.read_journal(trip)
+        trip.command = command
+        match command:
+            case Send():
+                self.send(trip, command)
+            case Discard():
+                trip.held.remove(command.response)
+            case Wait():
+                assert self.fleet.config.policy.on_throttle == "wait"
+                assert trip.may_repeat, "waits twice, or for nothing"
+                assert 0 < command.seconds <= 120.0
+                assert self.now + command.seconds < trip.due, "waits beyond the deadline"
+                trip.wakes = self.now + command.seconds
+            case Deliver():
+                trip.held.remove(command.response)
+                trip.delivered = command
+                self.land(trip)
+            case GiveUp():
+                self.land(trip)
+                self.is_right_to_give_up(trip, command)
+            case _:
+                assert_never(command)
+
+    def read_journal(self, trip: Trip) -> None:
+        for note in self.fleet.journal:
+            if note.ticket is not None:
+                assert self.now < trip.due, "planned after the deadline"
+                trip.lines.append(Line(note.index, "reserved", note.ticket))
+            elif (note.index, "skipped") not in [(one.index, one.outcome) for one in trip.lines]:
+                trip.lines.append(Line(note.index, "skipped"))
+        self.fleet.journal.clear()
+
+    def send(self, trip: Trip, command: Send) -> None:
+        """Nothing starts after the deadline, or where it may not, or more often than it may."""
+        attempt, index = command.attempt, command.attempt.index
+        assert self.now < trip.due, "started after the deadline"
+        assert command.time_left == (None if trip.due == inf else trip.due - self.now)
+        assert attempt.started == self.now
+        if index in trip.sent:
+            assert trip.may_repeat
+            assert index == trip.sent[-1]
+        trip.sent.append(index)
+        trip.may_repeat = False
+        assert index in trip.allowed(self.fleet)
+        assert trip.course.reach is Reach.FLEET or len({*trip.sent}) == 1
+        place = next(i for i, line in enumerate(trip.lines) if line.outcome == "reserved")
+        line = trip.lines[place]
+        assert (line.index, line.ticket) == (index, attempt.ticket)
+        trip.lines[place] = attrs.evolve(line, outcome="pending", attempt=attempt)
+
+    def land(self, trip: Trip) -> None:
+        """What was reserved and not sent was skipped; and an exhausted flight tried all."""
+        trip.command = None
+        if not trip.lines:
+            trip.lines = [Line(index, "skipped") for index in sorted(trip.course.closed)]
+        trip.lines = [
+            attrs.evolve(line, outcome="skipped") if line.outcome == "reserved" else line
+            for line in trip.lines
+        ]
+        ledger = trip.flight.ledger()
+        if ledger.is_exhausted:
+            assert {*trip.sent} == trip.allowed(self.fleet)
+        served = None if trip.delivered is None else f"r{trip.delivered.response.index}"
+        assert ledger.endpoint == served
+
+    def is_right_to_give_up(self, trip: Trip, command: GiveUp) -> None:
+        """Promise 3: never before all endpoints were tried, unless the time is up."""
+        is_late = self.now >= trip.due
+        if not trip.sent:
+            assert command.error is None
+            assert trip.flight.is_barred == (not is_late)
+            assert is_late or not trip.allowed(self.fleet)
+        if trip.last in MOVES_ON and trip.is_replayable and self.now + 0.005 < trip.due:
+            assert {*trip.sent} == trip.allowed(self.fleet)
+
+    # What happens to a flight.
+
+    def waiting_for(self, *kinds: type[Command[Response]]) -> list[Trip]:
+        return [trip for trip in self.trips if isinstance(trip.command, kinds)]
+
+    @precondition(lambda self: bool(self.waiting_for(Send)))
+    @rule(which=st.integers(0, 100), what=st.integers(0, 11), times=st.sampled_from((1, 1, 2, 3)))
+    def end_an_attempt(self, which: int, what: int, times: int) -> None:
+        """Flights that started early may hear late, or the other way about."""
+        flying = self.waiting_for(Send)
+        trip = flying[which % len(flying)]
+        for _ in range(times):
+            if isinstance(trip.command, Send):
+                self.meet(trip, trip.command.attempt, what)
+
+    def meet(self, trip: Trip, attempt: Attempt, what: int) -> None:
+        self.tell(trip, self.weather[what % len(self.weather)](attempt))
+
+    def tell(self, trip: Trip, report: Report[Response]) -> None:
+        match report:
+            case Answered():
+                trip.held.append(report.response)
+                trip.mark(report.attempt, "answered")
+                trip.last = report.status
+                is_throttled = report.hides_throttle or report.status == 429
+                trip.may_repeat = is_throttled and report.retry_after is not None and not trip.waits
+                trip.waits += trip.may_repeat
+            case Failed():
+                trip.mark(report.attempt, "failed")
+                trip.last = report.fault
+                trip.may_repeat = report.fault is Fault.STALE and not trip.stale
+                trip.stale += trip.may_repeat
+            case Woke():
+                pass
+            case _:
+                assert_never(report)
+        self.obey(trip, trip.flight.tell(report, self.now))
+
+    @precondition(lambda self: bool(self.waiting_for(Discard, Wait)))
+    @rule(which=st.integers(0, 100), oversleep=st.just(0.0) | st.floats(0.0, 2.0))
+    def go_on(self, which: int, oversleep: float) -> None:
+        """A response is closed, or a sleep ends, a little late or much."""
+        idle = self.waiting_for(Discard, Wait)
+        self.go_on_with(idle[which % len(idle)], oversleep)
+
+    def go_on_with(self, trip: Trip, oversleep: float) -> None:
+        if isinstance(trip.command, Wait):
+            self.now = max(self.now, trip.wakes) + oversleep
+            self.tell(trip, Woke())
+        else:
+            self.now += oversleep
+            self.obey(trip, trip.flight.proceed(self.now))
+
+    @precondition(lambda self: any(trip.command is not None for trip in self.trips))
+    @rule(which=st.integers(0, 100))
+    def cancel(self, which: int) -> None:
+        """The caller goes away: what was under way proves nothing, and starts nothing."""
+        alive = [trip for trip in self.trips if trip.command is not None]
+        trip = alive[which % len(alive)]
+        facts = [fact for fact in self.fleet.facts(self.now) if fact[0] != "probing"]
+        trip.flight.cancelled(self.now)
+        assert [one for one in facts if one not in self.fleet.facts(self.now)] == []
+        trip.command = None
+        trip.lines = [
+            attrs.evolve(line, outcome="cancelled")
+            if line.outcome in ("pending", "reserved")
+            else line
+            for line in trip.lines
+        ]
+
+    @precondition(lambda self: bool(self.trips))
+    @rule(which=st.integers(0, 100))
+    def forget(self, which: int) -> None:
+        """A thread dies, or a caller drops what it got: nobody tells the flight."""
+        self.trips.pop(which % len(self.trips))
+
+    # A delivered response whose body is still to come.
+
+    def open_ones(self) -> list[Trip]:
+        return [trip for trip in self.trips if trip.delivered and trip.delivered.is_open]
+
+    @precondition(lambda self: bool(self.open_ones()))
+    @rule(
+        which=st.integers(0, 100),
+        how=st.sampled_from(("content", "broken", "abandoned")),
+        fault=st.sampled_from((Fault.BROKEN, Fault.READ_TIMEOUT, Fault.CANCELLED)),
+    )
+    def listen(self, which: int, how: str, fault: Fault) -> None:
+        listening = self.open_ones()
+        trip = listening[which % len(listening)]
+        assert trip.delivered is not None
+        attempt = trip.delivered.attempt
+        if how == "content" and not attempt.is_settled:
+            trip.flight.content_came(attempt, self.now)
+            return
+        if how == "abandoned" and not attempt.is_settled:
+            trip.flight.body_abandoned(attempt, self.now)
+        elif how == "broken":
+            self.cut(trip.flight, attempt, fault)
+        trip.delivered = None
+        self.trips.remove(trip)
+
+    def cut(self, flight: Flight[Response], attempt: Attempt, fault: Fault) -> None:
+        """A body that breaks is news, unless its endpoint has failed or come back meanwhile."""
+        ticket, before = attempt.ticket, self.fleet.facts(self.now)
+        now_in = self.fleet.reference.endpoints[attempt.index].generation
+        counted_in = self.fleet.settled.get(ticket, -1)
+        flight.body_broke(attempt, fault, TroubleError("cut"), self.now)
+        if attempt.is_settled and counted_in != now_in:
+            assert self.fleet.facts(self.now) == before
+
+    # The usual request, which has no flight unless something goes wrong.
+
+    @rule()
+    def take_off_quickly(self) -> None:
+        ticket = self.fleet.first(self.now)
+        if ticket is not None:
+            self.fleet.journal.clear()
+            self.quick.append((ticket, self.now))
+
+    @precondition(lambda self: bool(self.quick))
+    @rule(
+        which=st.integers(0, 100),
+        how=st.sampled_from(("landed", "raised", "trouble", "trouble")),
+        what=st.integers(0, 11),
+    )
+    def end_quickly(self, which: int, how: str, what: int) -> None:
+        ticket, started = self.quick.pop(which % len(self.quick))
+        if how == "landed":
+            self.fleet.landed(ticket, self.now)
+        elif how == "raised":
+            self.fleet.note(0, ticket, Effect.NEUTRAL, self.now)
+        else:
+            trip = self.trip(started=started)
+            attempt = trip.flight.take_off(ticket)
+            trip.sent.append(0)
+            trip.lines.append(Line(0, "pending", ticket, attempt))
+            self.meet(trip, attempt, what)
+
+    @rule(is_meant=st.sampled_from((True, False, False, False)))
+    def reset(self, *, is_meant: bool) -> None:
+        if is_meant:
+            self.fleet.reset()
+
+    # Laws.
+
+    @invariant()
+    def the_ledger_lists_every_attempt_and_skip_in_order(self) -> None:
+        """Promise 10: at any time, and at the end with nothing left open."""
+        for trip in self.trips:
+            entries = trip.flight.ledger().entries
+            assert [(entry.index, entry.outcome) for entry in entries] == [
+                (line.index, line.outcome.replace("reserved", "pending")) for line in trip.lines
+            ]
+            assert trip.flight.attempts == sum(line.outcome != "skipped" for line in trip.lines)
+            if trip.command is None:
+                assert "pending" not in [entry.outcome for entry in entries]
+
+    @invariant()
+    def each_endpoint_is_tried_once_and_one_of_them_once_more(self) -> None:
+        """Promise 1: one more try for a stale connection, and one for a wait that was wanted."""
+        may_wait = self.fleet.config.policy.on_throttle == "wait"
+        for trip in self.trips:
+            assert len(trip.sent) - len({*trip.sent}) <= 1 + may_wait
+            assert trip.stale <= 1
+
+    @invariant()
+    def what_is_over_has_given_every_ticket_back(self) -> None:
+        """Nothing is left for ever under way, but for a body that is still to come."""
+        for trip in self.trips:
+            is_open = trip.delivered is not None and trip.delivered.is_open
+            if trip.command is None and not is_open:
+                tickets = {line.ticket for line in trip.lines if line.ticket is not None}
+                assert tickets <= self.fleet.returned
+
+
+TestFlightMachine = FlightMachine.TestCase
+TestFlightMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
