@@ -106,7 +106,7 @@ class Pace:
         else:
             self._calm += 1
         self.under_way += 1
-        return self._calm < CALM and self._span < inf
+        return self._calm < CALM
 
     def post_sentry(self) -> None:
         """Take note that an attempt keeps an eye; one is enough."""
