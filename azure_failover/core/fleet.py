@@ -77,14 +77,13 @@ class Fleet:
     def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
         """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
 
-        Returns:
-            None if :meth:`choose` has to look closer.
+        Gives None if :meth:`choose` has to look closer.
         """
         with self._lock:
             health = self._health[0]
             if self._looks_closer and not self._is_first(health, now):
                 return None
-            pace = self._paces.of(kind)[0]
+            pace = (self._paces.by_kind.get(kind) or self._paces.of(kind))[0]
             if pace.generation != health.generation:
                 pace.restart(health.generation)
             if now >= pace.silent_at or pace.under_way >= pace.sentry_from:
@@ -104,7 +103,9 @@ class Fleet:
     def landed(self, ticket: Ticket, now: float, elapsed: float | None = None) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            heard(ticket, now, elapsed)
+            pace, ticket.pace = ticket.pace, None
+            if pace is not None and pace.generation == ticket.generation:
+                pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
             if self._misconfigured[0] is None and self._health[0].vouch(ticket, now):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)

@@ -175,16 +175,16 @@ class Paces:
         """Begin to measure ``count`` endpoints; ``listens`` as for :class:`Pace`."""
         self._count = count
         self._listens = listens
-        self._by_kind: dict[Kind, tuple[Pace, ...]] = {}
+        self.by_kind: dict[Kind, tuple[Pace, ...]] = {}
 
     def of(self, kind: Kind) -> tuple[Pace, ...]:
         """Give the paces for a kind, one for each endpoint."""
-        found = self._by_kind.get(kind)
+        found = self.by_kind.get(kind)
         if found is None:
-            if len(self._by_kind) >= KINDS_KEPT and kind != ANY_KIND:
+            if len(self.by_kind) >= KINDS_KEPT and kind != ANY_KIND:
                 return self.of(ANY_KIND)
             found = tuple(Pace(listens=self._listens) for _ in range(self._count))
-            self._by_kind[kind] = found
+            self.by_kind[kind] = found
         return found
 
     def began(self, ticket: Ticket, index: int, kind: Kind) -> None:

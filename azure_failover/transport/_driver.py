@@ -327,7 +327,7 @@ class Driver(Generic[Req, Resp]):
             or self.fleet.has_moved_state
         ):
             return None
-        return self.fleet.first(journey.started, journey.kind)
+        return self.fleet.first(journey.started, journey.itinerary.kind or journey.kind)
 
     def _landed(self, result: Resp | Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
         """Note and label the primary's answer if there is nothing to decide.
