@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from scripted import Clock, Status, scripted
@@ -124,6 +125,48 @@ async def test_a_cancelled_race_leaves_no_connection_checked_out(fleet: Fleet) -
             region.fault = None
         assert (await client.chat("Hello")).endpoint == "eastus"
         assert client.status().failed_endpoints == ()
+
+
+@pytest.mark.anyio
+async def test_a_winner_whose_caller_leaves_while_the_losers_are_cut_is_closed() -> None:
+    """Promise 12: its answer was never handed on, so nobody else can close it."""
+    left, closed = anyio.Event(), anyio.Event()
+
+    class Body(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"data: 1\n\n"
+
+        async def aclose(self) -> None:
+            closed.set()
+
+    class Inner(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if "west" in request.url.host:
+                return httpx.Response(
+                    200, headers={"content-type": "text/event-stream"}, stream=Body()
+                )
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    scope.cancel()
+                    left.set()
+                    await anyio.lowlevel.checkpoint()
+            raise AssertionError("not reached")
+
+    config = {
+        "api_key": "k",
+        "endpoint": "https://east.openai.azure.com",
+        "deployment_name": "gpt-4.1-mini",
+        "backups": [{"endpoint": "https://west.openai.azure.com"}],
+        "policy": {"hedge_after": 0.01},
+    }
+    async with httpx.AsyncClient(transport=FailoverTransport(config, transport=Inner())) as client:
+        with anyio.CancelScope() as scope:
+            await client.post("https://east.openai.azure.com" + CHAT, json=HELLO)
+        assert scope.cancelled_caught
+    assert left.is_set()
+    assert closed.is_set()
 
 
 @pytest.mark.anyio
