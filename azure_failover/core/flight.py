@@ -46,7 +46,6 @@ from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
-    TIMEOUTS,
     Fault,
     Move,
     Verdict,
@@ -141,7 +140,8 @@ class Flight(Generic[R]):
             return GiveUp(None)
         attempt.started = now
         self._under_way.add(attempt, now)
-        return Send(attempt, self._allowance(now), self._under_way.patience(now))
+        attempt.allowance = self._allowance(now)
+        return Send(attempt, attempt.allowance, self._under_way.patience(now))
 
     def tell(self, report: Report[R], now: float) -> Command[R]:
         """Take in what happened, and give the next command."""
@@ -216,8 +216,8 @@ class Flight(Generic[R]):
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
         self._under_way.attempts.remove(attempt)
-        if fault in TIMEOUTS and self._deadline.is_over(now):
-            fault = Fault.DEADLINE
+        elapsed = now - attempt.started
+        fault = self._deadline.explained(fault, attempt.allowance, elapsed, now)
         if fault is Fault.STALE and self._second_chances >> attempt.index & 1:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)

@@ -21,6 +21,7 @@ MOVING_FAULTS = {
     Fault.BROKEN,
     Fault.CREDENTIAL,
     Fault.SILENT,
+    Fault.QUEUED,
 }
 MISSING = b'{"error": {"code": "DeploymentNotFound", "message": "m"}}'
 
