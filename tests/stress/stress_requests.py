@@ -239,7 +239,9 @@ def _label_flaws(outcome: Outcome, ledger: Ledger) -> Iterator[str]:
     if [it.outcome for it in answered][-1:] != ["answered"]:
         yield "the ledger does not know the answer"
     after = attempts[attempts.index(answered[-1]) + 1 :] if answered else ()
-    if outcome.status == 200 and any(it.started > _end(answered[-1]) for it in after):
+    if outcome.status == 200 and any(
+        it.outcome != "cancelled" and it.started > _end(answered[-1]) for it in after
+    ):
         yield "something was tried after the answer"
 
 
