@@ -30,13 +30,15 @@ CROWD: Final = 8
 """So many attempts have to wait before their common silence says something."""
 CALM: Final = 64
 """After so many attempts that started with fewer under way, a crowd has dispersed."""
-KNOWN: Final = 20
-"""So many answers have to have come before anything counts as usual."""
-SILENCE_SHARE: Final = 2.0
-"""An endpoint is silent after so many times what 95 % of its answers take …"""
+KNOWN: Final = 64
+"""So many answers have to have come before anything counts as usual: short ones come first."""
+SILENCE_SHARE: Final = 1.4
+"""An endpoint is silent after so many times what 99 % of its answers take …"""
 SILENCE_LEAST: Final = 1.0
 """… but not before so many seconds."""
-_QUANTILE: Final = 0.95
+_USUAL: Final = 0.95
+_ALMOST_ALL: Final = 0.99
+"""The few long answers at a burst's end come one by one: that is no silence."""
 _PER_E: Final = 12.0
 """Cells of the histogram for each factor of e: a cell is 9 % wide."""
 _SHORTEST: Final = 1e-4
@@ -150,22 +152,26 @@ class Pace:
 
     def _reckon(self) -> None:
         """Look up what is usual."""
+        was_unknown = self.usual is None
+        self.usual = self._quantile(_USUAL)
+        if self._listens:
+            self._span = max(SILENCE_LEAST, SILENCE_SHARE * self._quantile(_ALMOST_ALL))
+            if was_unknown:
+                self._relieve()
+        if self._total >= _MEMORY:
+            self._counts = [count // 2 for count in self._counts]
+            self._total = sum(self._counts)
+        self._review = self._total + _REVIEW
+
+    def _quantile(self, share: float) -> float:
+        """Give the seconds within which this share of the answers began, a little rounded up."""
         counts = self._counts
-        above = self._total * (1.0 - _QUANTILE)
+        above = self._total * (1.0 - share)
         cell = _CELLS - 1
         while cell and above >= counts[cell]:
             above -= counts[cell]
             cell -= 1
-        was_unknown = self.usual is None
-        usual = self.usual = _SHORTEST * exp((cell + 1) / _PER_E)
-        if self._listens:
-            self._span = max(SILENCE_LEAST, SILENCE_SHARE * usual)
-            if was_unknown:
-                self._relieve()
-        if self._total >= _MEMORY:
-            self._counts = [count // 2 for count in counts]
-            self._total = sum(self._counts)
-        self._review = self._total + _REVIEW
+        return _SHORTEST * exp((cell + 1) / _PER_E)
 
 
 class Paces:

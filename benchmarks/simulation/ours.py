@@ -7,7 +7,7 @@ Read beside ``azure_failover/transport/_driver.py``: :meth:`Ours.arrived` is the
 from __future__ import annotations
 
 from random import Random
-from typing import Final, assert_never, cast
+from typing import Any, Final, assert_never, cast
 
 import attrs
 
@@ -33,20 +33,20 @@ from azure_failover.core.steps import (
 )
 from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Fault
-from simulation.traffic import ENDPOINTS, Call
+from simulation.traffic import Call
 from simulation.world import MakeRule, World
 
 TIMED_OUT: Final = TimeoutError("no answer")
 
 
-def fleet(policy: Policy, random: Random) -> Fleet:
-    """Make a fleet with a primary and backups."""
+def fleet(count: int, policy: Policy, random: Random) -> Fleet:
+    """Make a fleet of so many endpoints."""
     config = Config.from_dict(
         {
             "api_key": "simulated",
             "endpoint": "https://r0.example",
             "deployment_name": "model",
-            "backups": [{"endpoint": f"https://r{place}.example"} for place in range(1, ENDPOINTS)],
+            "backups": [{"endpoint": f"https://r{place}.example"} for place in range(1, count)],
         }
     )
     return Fleet(Config(endpoints=config.endpoints, policy=policy), random=random.random)
@@ -64,20 +64,22 @@ class Ours:
 
     def __init__(self, world: World, random: Random, policy: Policy) -> None:
         self._world = world
-        self._fleet = fleet(policy, random)
+        count = len(world.endpoints)
+        self._fleet = fleet(count, policy, random)
+        self._is_plain = policy.hedge_after is None
         self._looks: dict[Call, Look] = {}
-        self._crowd: list[dict[Ticket | Attempt, Call]] = [{} for _ in range(ENDPOINTS)]
+        self._crowd: list[dict[Ticket | Attempt, Call]] = [{} for _ in range(count)]
         self._cut: set[Ticket | Attempt] = set()
 
     def arrived(self, call: Call, now: float) -> None:
         """Start at the primary if all is well there, as the driver does; else fly."""
-        ticket = self._fleet.first(now)
+        ticket = self._fleet.first(now, call.kind) if self._is_plain else None
         if ticket is not None:
             if ticket.is_crowded:
                 self._crowd[0][ticket] = call
             self._world.send(call, 0, ticket, now)
             return
-        flight: Flight[int] = Flight(self._fleet, now)
+        flight: Flight[int] = Flight(self._fleet, now, kind=call.kind)
         call.held = flight
         self._follow(call, flight, flight.begin(now), now)
 
@@ -108,7 +110,7 @@ class Ours:
         """Let a flight take over an attempt that was made without one."""
         if isinstance(attempt, Attempt):
             return attempt
-        call.held = flight = Flight[int](self._fleet, call.arrived)
+        call.held = flight = Flight[int](self._fleet, call.arrived, kind=call.kind)
         return flight.take_off(attempt)
 
     def _fail(self, call: Call, attempt: Ticket | Attempt, fault: Fault, now: float) -> None:
@@ -124,6 +126,7 @@ class Ours:
         """Cut short who waits at an endpoint that has fallen silent."""
         for event in flight.take_events():
             if isinstance(event, EndpointFailed) and event.by_silence:
+                self._world.tally.silences += 1
                 crowd = self._crowd[int(event.endpoint.removeprefix("r"))]
                 waiting = list(crowd.items())
                 crowd.clear()
@@ -162,7 +165,7 @@ class Ours:
         self._ring(flight, now)
 
 
-def ours(**settings: float) -> MakeRule:
+def ours(**settings: Any) -> MakeRule:
     """Give what makes our rule; ``settings`` of the policy differ from the defaults."""
-    policy = attrs.evolve(Policy(), **settings)  # type: ignore[arg-type]
+    policy = attrs.evolve(Policy(), **settings)
     return lambda world, random: Ours(world, random, policy)

@@ -12,10 +12,19 @@ from typing import Final
 
 import attrs
 
-from simulation.traffic import ALIKE, ENDPOINTS, MIXED, Answers, Call
+from simulation.traffic import (
+    ALIKE,
+    ENDPOINTS,
+    MIXED,
+    Answers,
+    Call,
+    Traffic,
+    batches,
+    bursts,
+    calls,
+    two_kinds,
+)
 
-ATTEMPT_TIMEOUT: Final = 10.0
-"""Seconds after which an attempt is given up."""
 BACKGROUND: Final = 0.03
 """The share of calls that a healthy endpoint answers with a quick 500."""
 QUICK: Final = 0.1
@@ -48,7 +57,7 @@ class Endpoint:
         seconds = call.seconds
         if call.luck[self.index] < BACKGROUND:
             return seconds * QUICK, 500
-        return (seconds, 200) if seconds < ATTEMPT_TIMEOUT else (ATTEMPT_TIMEOUT, 0)
+        return (seconds, 200) if seconds < call.timeout else (call.timeout, 0)
 
 
 class Troubled(Endpoint):
@@ -66,7 +75,7 @@ class Hanging(Troubled):
         """A timeout for what overlaps the trouble."""
         seconds, status = super().answer(call, now)
         if now < self.end and now + seconds > self.begin:
-            return ATTEMPT_TIMEOUT, 0
+            return call.timeout, 0
         return seconds, status
 
 
@@ -98,8 +107,8 @@ class Slow(Troubled):
         seconds, status = super().answer(call, now)
         if self.is_troubled(now) and status == 200:
             seconds *= SLOWDOWN
-            if seconds >= ATTEMPT_TIMEOUT:
-                return ATTEMPT_TIMEOUT, 0
+            if seconds >= call.timeout:
+                return call.timeout, 0
         return seconds, status
 
 
@@ -139,6 +148,8 @@ class Scenario:
         trouble: What the troubled endpoints are.
         befalls_all: Whether it befalls every endpoint, rather than the primary alone.
         answers: How long answers take.
+        traffic: Who calls when.
+        backups: How many endpoints there are beside the primary.
         tail: Seconds to watch at least after the trouble's end.
     """
 
@@ -146,6 +157,8 @@ class Scenario:
     trouble: Callable[[int, float, float, float], Endpoint] = Endpoint
     befalls_all: bool = False
     answers: Answers = ALIKE
+    traffic: Traffic = calls
+    backups: int = ENDPOINTS - 1
     tail: float = 0.0
 
     @property
@@ -161,7 +174,7 @@ class Scenario:
             (self.trouble if index == 0 or self.befalls_all else Endpoint)(
                 index, begin, begin + length, rate
             )
-            for index in range(ENDPOINTS)
+            for index in range(1 + self.backups)
         ]
 
 
@@ -176,6 +189,14 @@ BROWN_OUT: Final = Scenario(name="brown-out", trouble=Slow)
 FLAPS: Final = Scenario(name="flapping", trouble=Flapping)
 FLOOD: Final = Scenario(name="recovery flood", trouble=Flooded, tail=2 * RAMP)
 ALL_DOWN: Final = Scenario(name="all down", trouble=Failing, befalls_all=True)
+
+BURSTS: Final = Scenario(name="healthy, in bursts", traffic=bursts)
+BATCHES: Final = Scenario(name="healthy, batch jobs", traffic=batches)
+KINDS: Final = Scenario(name="healthy, two models", traffic=two_kinds)
+HANG_KINDS: Final = Scenario(name="hang, two models", trouble=Hanging, traffic=two_kinds)
+HANG_PAIR: Final = Scenario(name="hang, one backup", trouble=Hanging, backups=1)
+FAST_5XX_PAIR: Final = Scenario(name="fast 5xx, one backup", trouble=Failing, backups=1)
+HEALTHY_PAIR: Final = Scenario(name="healthy, one backup", backups=1)
 
 SCENARIOS: Final = {
     scenario.name: scenario

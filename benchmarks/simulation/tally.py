@@ -12,7 +12,7 @@ from math import inf, nan
 
 import attrs
 
-from simulation.scenarios import ATTEMPT_TIMEOUT, BACKGROUND, QUICK, Endpoint
+from simulation.scenarios import BACKGROUND, QUICK, Endpoint
 from simulation.traffic import Call
 
 
@@ -28,6 +28,7 @@ class Tally:
         skipped: How many were not sent to the primary first.
         lost: How many ended in an error.
         attempts: How many attempts all of them took.
+        silences: How often an endpoint was failed for its silence, at any time.
         added: Seconds by which each came later than the oracle's.
         failbacks: For each run the seconds from the trouble's end until the primary had answered a
             call that was sent to it first; ``inf`` if that was not seen.
@@ -40,6 +41,7 @@ class Tally:
     skipped: int = 0
     lost: int = 0
     attempts: int = 0
+    silences: int = 0
     added: array[float] = attrs.field(factory=lambda: array("d"))
     failbacks: list[float] = attrs.field(factory=list[float])
     simulated: int = 0
@@ -86,6 +88,7 @@ def merged(tallies: Iterable[Tally]) -> Tally:
         whole.skipped += tally.skipped
         whole.lost += tally.lost
         whole.attempts += tally.attempts
+        whole.silences += tally.silences
         whole.added.extend(tally.added)
         whole.failbacks.extend(tally.failbacks)
         whole.simulated += tally.simulated
@@ -100,10 +103,10 @@ def oracle_latency(call: Call, endpoints: list[Endpoint]) -> float | None:
             continue
         if call.luck[endpoint.index] < BACKGROUND:
             total += call.seconds * QUICK
-        elif call.seconds < ATTEMPT_TIMEOUT:
+        elif call.seconds < call.timeout:
             return total + call.seconds
         else:
-            total += ATTEMPT_TIMEOUT
+            total += call.timeout
     return None
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from simulation.scenarios import Endpoint, Scenario
 from simulation.tally import Tally, oracle_latency
-from simulation.traffic import Call, calls
+from simulation.traffic import Call
 
 WARM_UP: Final = 60.0
 """Seconds of good health before trouble begins …"""
@@ -83,7 +83,7 @@ class World:
 
     def over(self, call: Call, index: int, status: int, now: float) -> None:
         """Take in a call's end: who answered it, and with what; 0 for an error."""
-        call.is_over = True
+        call.is_over, call.ended = True, now
         is_good = status == 200
         if call.arrived >= self._end:
             if is_good and not index and not call.first:
@@ -104,7 +104,7 @@ class World:
         events, rule = self._events, self._rule
         last = until if scenario.is_healthy else until + max(PATIENCE, PATIENCE_CALLS / rate)
         least = until + scenario.tail
-        for call in calls(rate, scenario.answers, random):
+        for call in scenario.traffic(rate, scenario.answers, random):
             now = call.arrived
             while events and events[0][0] <= now:
                 self._next_event()

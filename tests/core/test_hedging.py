@@ -320,10 +320,10 @@ def test_a_sentry_moves_on_when_its_endpoint_is_silent() -> None:
     fleet = learned_fleet()
     flights = crowd(fleet, 10.0, CROWD + 3)
     (sentry,) = [flight for flight, attempt in flights if attempt.ticket.is_sentry]
-    command = sentry.tell(Overdue(), 12.0)
+    command = sentry.tell(Overdue(), 11.0)
     assert isinstance(command, Await)
     assert command.patience is not None
-    now = 12.0 + command.patience
+    now = 11.0 + command.patience
     moved = sent(sentry.tell(Overdue(), now))
     assert moved.attempt.index == 1
     assert fleet.status(now).endpoints[0].state == "failed"
