@@ -283,6 +283,19 @@ def test_when_no_thread_is_free_the_callers_own_does_the_work() -> None:
         assert other.arrivals.get(timeout=10).result is True
 
 
+def test_where_no_thread_can_be_started_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an interpreter that is shutting down, or one without threads."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    crew = Crew()
+    for _ in range(THREADS + 1):
+        race, _ = raced(crew, threading.current_thread)
+        assert race.arrivals.get_nowait().result is threading.current_thread()
+
+
 def test_a_thread_of_the_crew_sees_the_callers_context(fleet: Fleet) -> None:
     """Context variables, such as those of tracing, reach the attempt."""
     number: ContextVar[int] = ContextVar("number", default=0)
