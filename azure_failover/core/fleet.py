@@ -91,9 +91,7 @@ class Fleet:
                 return None
             ticket = health.start_if_healthy(now)
             if ticket is not None:
-                ticket.is_crowded = pace.is_crowded
-                ticket.pace = pace
-                pace.under_way += 1
+                pace.began(ticket)
             return ticket
 
     def _is_first(self, health: Health, now: float) -> bool:
@@ -105,8 +103,9 @@ class Fleet:
     def landed(self, ticket: Ticket, now: float, elapsed: float | None = None) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            heard(ticket, now, elapsed)
-            if self._misconfigured[0] is None and self._health[0].vouch(ticket, now):
+            health = self._health[0]
+            heard(ticket, health.generation, now, elapsed)
+            if self._misconfigured[0] is None and health.vouch(ticket, now):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
@@ -174,7 +173,7 @@ class Fleet:
             elapsed: Seconds since it began; None if it does not tell what is usual.
         """
         with self._lock:
-            heard(ticket, now, elapsed)
+            heard(ticket, self._health[index].generation, now, elapsed)
             if elapsed is not None:
                 self._selection.answered(index, ticket, elapsed, now)
 
@@ -205,7 +204,7 @@ class Fleet:
     def is_silenced(self, index: int, ticket: Ticket) -> bool:
         """Tell whether an endpoint was failed, since this attempt began, for its silence."""
         with self._lock:
-            return self._health[index].silenced == ticket.generation + 1
+            return self._health[index].silenced > ticket.generation
 
     def _is_current(self, index: int, pace: Pace) -> bool:
         """Tell whether a pace is about the present healthy time of its endpoint."""

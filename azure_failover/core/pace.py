@@ -50,8 +50,10 @@ class Pace:
 
     __slots__ = (
         "_counts",
+        "_latest",
         "_listens",
         "_owed",
+        "_owing",
         "_review",
         "_span",
         "_total",
@@ -85,6 +87,9 @@ class Pace:
         self.generation = generation
         self.under_way = 0
         """Attempts that wait for their first byte."""
+        self._latest = 0
+        self._owing = 0
+        """The latest start before something was heard; those that began later owe nothing."""
         self._owed = 0
         self.silent_at = inf
         """When the endpoint will have fallen silent if nothing is heard before; never is inf."""
@@ -95,6 +100,13 @@ class Pace:
     def is_crowded(self) -> bool:
         """Whether so many wait that their silence would say something."""
         return self.under_way >= CROWD and self._span < inf
+
+    def began(self, ticket: Ticket) -> None:
+        """Take in that an attempt starts to wait."""
+        ticket.pace = self
+        ticket.is_crowded = self.is_crowded
+        self._latest = ticket.sequence
+        self.under_way += 1
 
     def post_sentry(self) -> None:
         """Take note that an attempt keeps an eye; one is enough."""
@@ -122,12 +134,13 @@ class Pace:
         if was_sentry:
             self._relieve()
         owed = self._owed = self.under_way
+        self._owing = self._latest
         self.silent_at = now + self._span if owed >= CROWD else inf
 
-    def ended(self, *, was_sentry: bool = False) -> None:
-        """Take in that an attempt ended without any answer."""
+    def ended(self, sequence: int, *, was_sentry: bool = False) -> None:
+        """Take in that the attempt with this place in the order ended without any answer."""
         self.under_way -= 1
-        self._owed -= 1
+        self._owed -= sequence <= self._owing
         if self._owed < CROWD:
             self.silent_at = inf
         if was_sentry:
@@ -183,15 +196,16 @@ class Paces:
         if pace.under_way >= pace.sentry_from:
             ticket.is_sentry = True
             pace.post_sentry()
-        ticket.is_crowded = pace.is_crowded
-        ticket.pace = pace
-        pace.under_way += 1
+        pace.began(ticket)
 
 
-def heard(ticket: Ticket, now: float, elapsed: float | None) -> None:
-    """Take in that an attempt's first byte came; ``elapsed`` as for :meth:`Pace.heard`."""
+def heard(ticket: Ticket, generation: int, now: float, elapsed: float | None) -> None:
+    """Take in that an attempt's first byte came; ``elapsed`` as for :meth:`Pace.heard`.
+
+    What began under another than the present ``generation`` comes too late to count.
+    """
     pace, ticket.pace = ticket.pace, None
-    if pace is not None and pace.generation == ticket.generation:
+    if pace is not None and pace.generation == ticket.generation == generation:
         pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
 
 
@@ -199,4 +213,4 @@ def ended(ticket: Ticket) -> None:
     """Take in that an attempt is over; if its first byte came, that is no news."""
     pace, ticket.pace = ticket.pace, None
     if pace is not None and pace.generation == ticket.generation:
-        pace.ended(was_sentry=ticket.is_sentry)
+        pace.ended(ticket.sequence, was_sentry=ticket.is_sentry)

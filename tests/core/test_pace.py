@@ -17,6 +17,7 @@ from azure_failover.core.pace import (
     Pace,
     Paces,
 )
+from azure_failover.core.ticket import Ticket
 
 SECONDS = st.floats(1e-3, 600.0)
 
@@ -25,14 +26,15 @@ def known_pace(seconds: float = 1.0, count: int = KNOWN) -> Pace:
     """Give a pace whose answers took so long so far."""
     pace = Pace(listens=True)
     for _ in range(count):
-        pace.under_way += 1
+        begin(pace, 1)
         pace.heard(0.0, seconds)
     return pace
 
 
 def begin(pace: Pace, count: int) -> None:
     """Let attempts start."""
-    pace.under_way += count
+    for sequence in range(1, count + 1):
+        pace.began(Ticket(0, sequence, is_probe=False))
 
 
 @given(st.lists(SECONDS, min_size=KNOWN, max_size=200))
@@ -106,8 +108,20 @@ def test_attempts_that_end_without_an_answer_wait_no_more() -> None:
     begin(pace, CROWD + 1)
     pace.heard(100.0, None)
     assert pace.silent_at < inf
-    pace.ended()
+    pace.ended(1)
     assert pace.silent_at == inf
+
+
+def test_those_who_began_later_do_not_break_the_silence_when_they_end() -> None:
+    """They owe nothing, whether they wait or are gone."""
+    pace = known_pace()
+    begin(pace, CROWD + 1)
+    pace.heard(100.0, None)
+    silent_at = pace.silent_at
+    late = Ticket(0, CROWD + 2, is_probe=False)
+    pace.began(late)
+    pace.ended(late.sequence)
+    assert pace.silent_at == silent_at < inf
 
 
 def test_nothing_is_silent_as_long_as_nothing_is_known() -> None:
@@ -141,7 +155,7 @@ def test_one_sentry_is_posted_and_relieved(is_answered: bool) -> None:
     if is_answered:
         pace.heard(1.0, None, was_sentry=True)
     else:
-        pace.ended(was_sentry=True)
+        pace.ended(1, was_sentry=True)
     assert pace.sentry_from == CROWD
 
 
