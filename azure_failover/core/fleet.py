@@ -90,8 +90,7 @@ class Fleet:
                 return None
             ticket = health.start_if_healthy(now)
             if ticket is not None:
-                ticket.is_crowded = pace.enter()
-                ticket.pace = pace
+                pace.began(ticket)
             return ticket
 
     def _is_first(self, health: Health, now: float) -> bool:
@@ -103,10 +102,11 @@ class Fleet:
     def landed(self, ticket: Ticket, now: float, elapsed: float | None = None) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            pace, ticket.pace = ticket.pace, None
-            if pace is not None and pace.generation == ticket.generation:
+            health, pace = self._health[0], ticket.pace
+            if pace is not None and pace.generation == ticket.generation == health.generation:
+                ticket.pace = None
                 pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
-            if self._misconfigured[0] is None and self._health[0].vouch(ticket, now):
+            if self._misconfigured[0] is None and health.vouch(ticket, now):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
@@ -174,7 +174,7 @@ class Fleet:
             elapsed: Seconds since it began; None if it does not tell what is usual.
         """
         with self._lock:
-            heard(ticket, now, elapsed)
+            heard(ticket, self._health[index].generation, now, elapsed)
             if elapsed is not None:
                 self._selection.answered(index, ticket, elapsed, now)
 
@@ -205,7 +205,7 @@ class Fleet:
     def is_silenced(self, index: int, ticket: Ticket) -> bool:
         """Tell whether an endpoint was failed, since this attempt began, for its silence."""
         with self._lock:
-            return self._health[index].silenced == ticket.generation + 1
+            return self._health[index].silenced > ticket.generation
 
     def _is_current(self, index: int, pace: Pace) -> bool:
         """Tell whether a pace is about the present healthy time of its endpoint."""

@@ -55,8 +55,10 @@ class Pace:
     __slots__ = (
         "_calm",
         "_counts",
+        "_latest",
         "_listens",
         "_owed",
+        "_owing",
         "_review",
         "_span",
         "_total",
@@ -91,24 +93,28 @@ class Pace:
         self.generation = generation
         self.under_way = 0
         """Attempts that wait for their first byte."""
+        self._latest = 0
+        self._owing = 0
+        """The latest start before something was heard; those that began later owe nothing."""
         self._owed = 0
         self.silent_at = inf
         """When the endpoint will have fallen silent if nothing is heard before; never is inf."""
         self.sentry_from = inf if self._span == inf else float(CROWD)
         """With so many under way, the next should be the sentry: the one that keeps an eye."""
 
-    def enter(self) -> bool:
+    def began(self, ticket: Ticket) -> None:
         """Take in that an attempt starts to wait.
 
-        Returns:
-            Whether it is one of a crowd, or there was one lately: then it may have to be cut.
+        One of a crowd, or after a crowd of late, may have to be cut.
         """
         if self.under_way >= CROWD:
             self._calm = 0
         else:
             self._calm += 1
         self.under_way += 1
-        return self._calm < CALM
+        self._latest = ticket.sequence
+        ticket.is_crowded = self._calm < CALM
+        ticket.pace = self
 
     def post_sentry(self) -> None:
         """Take note that an attempt keeps an eye; one is enough."""
@@ -136,12 +142,13 @@ class Pace:
         if was_sentry:
             self._relieve()
         owed = self._owed = self.under_way
+        self._owing = self._latest
         self.silent_at = now + self._span if owed >= CROWD else inf
 
-    def ended(self, *, was_sentry: bool = False) -> None:
-        """Take in that an attempt ended without any answer."""
+    def ended(self, sequence: int, *, was_sentry: bool = False) -> None:
+        """Take in that the attempt with this place in the order ended without any answer."""
         self.under_way -= 1
-        self._owed -= 1
+        self._owed -= sequence <= self._owing
         if self._owed < CROWD:
             self.silent_at = inf
         if was_sentry:
@@ -201,14 +208,16 @@ class Paces:
         if pace.under_way >= pace.sentry_from:
             ticket.is_sentry = True
             pace.post_sentry()
-        ticket.is_crowded = pace.enter()
-        ticket.pace = pace
+        pace.began(ticket)
 
 
-def heard(ticket: Ticket, now: float, elapsed: float | None) -> None:
-    """Take in that an attempt's first byte came; ``elapsed`` as for :meth:`Pace.heard`."""
+def heard(ticket: Ticket, generation: int, now: float, elapsed: float | None) -> None:
+    """Take in that an attempt's first byte came; ``elapsed`` as for :meth:`Pace.heard`.
+
+    What began under another than the present ``generation`` comes too late to count.
+    """
     pace, ticket.pace = ticket.pace, None
-    if pace is not None and pace.generation == ticket.generation:
+    if pace is not None and pace.generation == ticket.generation == generation:
         pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
 
 
@@ -216,4 +225,4 @@ def ended(ticket: Ticket) -> None:
     """Take in that an attempt is over; if its first byte came, that is no news."""
     pace, ticket.pace = ticket.pace, None
     if pace is not None and pace.generation == ticket.generation:
-        pace.ended(was_sentry=ticket.is_sentry)
+        pace.ended(ticket.sequence, was_sentry=ticket.is_sentry)
