@@ -60,11 +60,11 @@ class Pace:
         "_owed",
         "_owing",
         "_review",
-        "_span",
         "_total",
         "generation",
         "sentry_from",
         "silent_at",
+        "span",
         "under_way",
         "usual",
     )
@@ -80,7 +80,8 @@ class Pace:
         self._total = 0
         self._review = KNOWN
         self._calm = CALM
-        self._span = inf
+        self.span = inf
+        """Seconds of silence that say something; inf as long as too little is known."""
         self.usual: float | None = None
         """Seconds within which 95 % of the answers began; None as long as too little is known."""
         self.restart(0)
@@ -99,7 +100,7 @@ class Pace:
         self._owed = 0
         self.silent_at = inf
         """When the endpoint will have fallen silent if nothing is heard before; never is inf."""
-        self.sentry_from = inf if self._span == inf else float(CROWD)
+        self.sentry_from = inf if self.span == inf else float(CROWD)
         """With so many under way, the next should be the sentry: the one that keeps an eye."""
 
     def began(self, ticket: Ticket) -> None:
@@ -122,7 +123,7 @@ class Pace:
 
     def next_look(self, now: float) -> float:
         """Say when the sentry should look again."""
-        return now + self._span if self.silent_at == inf else self.silent_at
+        return now + self.span if self.silent_at == inf else self.silent_at
 
     def heard(self, now: float, elapsed: float | None, *, was_sentry: bool = False) -> None:
         """Take in that an attempt's first byte came.
@@ -143,7 +144,7 @@ class Pace:
             self._relieve()
         owed = self._owed = self.under_way
         self._owing = self._latest
-        self.silent_at = now + self._span if owed >= CROWD else inf
+        self.silent_at = now + self.span if owed >= CROWD else inf
 
     def ended(self, sequence: int, *, was_sentry: bool = False) -> None:
         """Take in that the attempt with this place in the order ended without any answer."""
@@ -155,14 +156,14 @@ class Pace:
             self._relieve()
 
     def _relieve(self) -> None:
-        self.sentry_from = inf if self._span == inf else float(CROWD)
+        self.sentry_from = inf if self.span == inf else float(CROWD)
 
     def _reckon(self) -> None:
         """Look up what is usual."""
         was_unknown = self.usual is None
         self.usual = self._quantile(_USUAL)
         if self._listens:
-            self._span = max(SILENCE_LEAST, SILENCE_SHARE * self._quantile(_ALMOST_ALL))
+            self.span = max(SILENCE_LEAST, SILENCE_SHARE * self._quantile(_ALMOST_ALL))
             if was_unknown:
                 self._relieve()
         if self._total >= _MEMORY:

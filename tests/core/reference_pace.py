@@ -13,6 +13,7 @@ import attrs
 from azure_failover.core.pace import Pace
 
 CROWD = 8
+CALM = 64
 
 
 @attrs.define(eq=False)
@@ -42,6 +43,7 @@ class ReferencePace:
     waits: list[Wait] = attrs.field(factory=list[Wait])
     hearings: list[Hearing] = attrs.field(factory=list[Hearing])
     answers: list[float] = attrs.field(factory=list[float])
+    crowds: list[int] = attrs.field(factory=list[int])
     real: Pace | None = None
     """Says what is usual; :meth:`judge` tells whether that can be."""
 
@@ -52,8 +54,7 @@ class ReferencePace:
     @property
     def span(self) -> float:
         """Seconds of silence that say something; inf as long as nothing is known."""
-        is_known = self.listens and self.usual is not None
-        return max(1.0, 2.0 * (self.usual or 0.0)) if is_known else inf
+        return inf if self.real is None else self.real.span
 
     def waiting(self, generation: int) -> list[Wait]:
         return [one for one in self.waits if one.generation == generation and not one.is_over]
@@ -77,7 +78,8 @@ class ReferencePace:
         return now + self.span if silent_at == inf else silent_at
 
     def start(self, generation: int) -> Wait:
-        is_crowded = self.span < inf and len(self.waiting(generation)) >= CROWD
+        self.crowds.append(len(self.waiting(generation)))
+        is_crowded = max(self.crowds[-CALM:]) >= CROWD
         started = Wait(generation, self.wants_a_sentry(generation), is_crowded)
         self.waits.append(started)
         return started
@@ -94,16 +96,29 @@ class ReferencePace:
         wait.is_over = True
 
     def judge(self) -> None:
-        """What is usual is within a cell of where 95 % of the answers are.
+        """What is usual, and how long a silence says something, are within a cell of the quantiles.
 
-        It is looked up after 20 answers and then after each 64 more. After 1024 the older answers
-        begin to fade: what is usual then is not checked here.
+        They are looked up after each 64 answers. After 1024 the older answers begin to fade: what
+        is usual then is not checked here.
         """
-        known = 20 + (len(self.answers) - 20) // 64 * 64
-        if known < 20:
+        known = len(self.answers) // 64 * 64
+        if not known:
             assert self.usual is None
+            assert self.span == inf
         elif known < 1024:
-            quantile = sorted(self.answers[:known])[known - 1 - int(known * 0.05 + 1e-9)]
-            lowest = max(quantile, 1e-4) * 0.999
             assert self.usual is not None
-            assert lowest <= self.usual <= lowest * 1.1 or quantile > 1000.0
+            assert is_near(self.usual, self.quantile(known, 0.05))
+            if self.listens:
+                assert self.span == 1.0 or is_near(self.span / 1.4, self.quantile(known, 0.01))
+            else:
+                assert self.span == inf
+
+    def quantile(self, known: int, above: float) -> float:
+        """Give the time above which this share of the first answers took."""
+        return sorted(self.answers[:known])[known - 1 - int(known * above + 1e-9)]
+
+
+def is_near(found: float, quantile: float) -> bool:
+    """Tell whether an estimate is in the cell of the histogram that a quantile lies in."""
+    lowest = max(quantile, 1e-4) * 0.999
+    return lowest <= found <= lowest * 1.1 or quantile > 1000.0
