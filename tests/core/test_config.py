@@ -449,6 +449,18 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         "is null, not a number",
         "such as 60",
     ),
+    "a hedge after no time": (
+        {**VALID, "policy": {"hedge_after": 0}},
+        "policy.hedge_after",
+        'is neither a positive number of seconds nor "p95"',
+        "null for never",
+    ),
+    "a hedge after another quantile": (
+        {**VALID, "policy": {"hedge_after": "p99"}},
+        "policy.hedge_after",
+        'is text, neither a number nor "p95"',
+        "null for never",
+    ),
     "a choice that does not exist": (
         {**VALID, "policy": {"failback": "soon"}},
         "policy.failback",
@@ -765,6 +777,9 @@ def test_an_attempts_time_is_one_number_or_one_for_each_phase() -> None:
         ({"strategy": "random"}, "strategy: is none of its choices"),
         ({"failback_ramp": float("inf")}, "failback_ramp: is not a number of seconds; give"),
         ({"failback_ramp": False}, "failback_ramp: is not a number of seconds; give"),
+        ({"hedge_after": "p99"}, 'hedge_after: is neither a positive number of seconds nor "p95"'),
+        ({"hedge_after": True}, 'hedge_after: is neither a positive number of seconds nor "p95"'),
+        ({"detect_silence": 1}, "detect_silence: is neither true nor false; give true or false"),
     ],
 )
 def test_a_policy_objects_limits_are_checked_as_well(change: dict[str, Any], what: str) -> None:
