@@ -793,6 +793,9 @@ def test_an_attempts_time_is_one_number_or_one_for_each_phase() -> None:
         ({"detect_silence": None}, "detect_silence: is neither true nor false"),
         ({"failback_ramp": float("inf")}, "failback_ramp: is not a number of seconds; give"),
         ({"failback_ramp": False}, "failback_ramp: is not a number of seconds; give"),
+        ({"hedge_after": "p99"}, 'hedge_after: is neither a positive number of seconds nor "p95"'),
+        ({"hedge_after": True}, 'hedge_after: is neither a positive number of seconds nor "p95"'),
+        ({"detect_silence": 1}, "detect_silence: is neither true nor false; give true or false"),
     ],
 )
 def test_a_policy_objects_limits_are_checked_as_well(change: dict[str, Any], what: str) -> None:
