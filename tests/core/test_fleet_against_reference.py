@@ -253,6 +253,19 @@ class FleetMachine(Clockwork):
             self.note(index, ticket, effect, None, None)
             self.fleet.agrees(self.now)
 
+    @rule(
+        index=st.integers(0, MOST - 1),
+        successes=st.integers(2, 6),
+        gap=st.sampled_from((0.0, 2.5, 3.0, 3.5, 24.0, 27.0, 30.0)),
+        failures=st.integers(1, 2),
+    )
+    def fail_amid_traffic(self, index: int, successes: int, gap: float, failures: int) -> None:
+        """Some succeed, one after the other; a little later one fails, or a second one too."""
+        index %= len(self.fleet)
+        for effect in (*[Effect.ALIVE] * successes, *[Effect.FAILURE] * failures):
+            self.now += gap if effect is Effect.FAILURE else 0.0
+            self.note(index, self.fleet.again(index, self.now), effect, None, None)
+
     @rule(index=st.integers(0, MOST - 1), effect=st.sampled_from(Effect), hint=HINTS)
     def probe(self, index: int, effect: Effect, hint: float | None) -> None:
         """The pause or the lease ends, one request probes, and others come meanwhile."""
