@@ -22,8 +22,8 @@ PAGE: Final = DOCS / "health.md"
 BEGIN: Final = "<!-- transitions: written by make_state_diagram.py -->\n"
 END: Final = "<!-- end of transitions -->\n"
 
-LEFT: Final = -50
-WIDTH: Final = 1010
+LEFT: Final = -110
+WIDTH: Final = 1070
 HEIGHT: Final = 500
 BOX: Final = (180, 66)
 """Width and height of a state."""
@@ -59,7 +59,7 @@ PLACES: Final = {
 }
 ARROWS: Final = {
     (State.HEALTHY, State.HEALTHY): Arrow("M 430 92 C 405 30, 515 30, 490 92", 460, 32, "middle"),
-    (State.HEALTHY, State.FAILED): Arrow("M 370 115 C 230 130, 145 220, 140 342", 192, 185, "end"),
+    (State.HEALTHY, State.FAILED): Arrow("M 370 115 C 230 130, 145 220, 140 342", 176, 172, "end"),
     (State.FAILED, State.HEALTHY): Arrow(
         "M 190 342 C 215 260, 290 190, 405 158", 290, 248, "start"
     ),

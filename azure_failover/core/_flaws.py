@@ -40,7 +40,8 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "policy": 'give a mapping, such as {"failback": "auto"}',
     "max_retries": "leave it out: each endpoint is tried once",
     "attempt_timeout": 'give a number of seconds, or a mapping such as {"connect": 5, "read": 30}',
-    "hedge_after": 'give a number of seconds, such as 10.0, or "p95"; null for never',
+    "hedge_after": 'give a number of seconds, such as 10.0, or "p95"; false for never',
+    "hedge_probes_after": "give a number of seconds, such as 2.0; false for never",
     "detect_silence": "give true or false, or leave it out",
     "buffer_limit": "give a number of bytes, such as 33554432; 0 buffers nothing",
 }

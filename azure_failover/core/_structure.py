@@ -153,6 +153,8 @@ _TYPES: Final[Mapping[type, Mapping[str, Any]]] = {
     for kind in _CLASSES
 }
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {**_endpoint.CHOICES, **_policy.CHOICES}
+_SWITCHED_OFF: Final = frozenset({"hedge_after", "hedge_probes_after"})
+"""Fields of which false says never, since TOML has no null."""
 _MOVED: Final[Mapping[str, str]] = {
     f"policy.{phase}_timeout": f"attempt_timeout.{phase}" for phase in PHASES
 }
@@ -179,6 +181,9 @@ def structured(
             continue
         if key not in types:
             problems.append(unknown_key(key, path, (*types, *extra)))
+            continue
+        if value is False and key in _SWITCHED_OFF:
+            values[key] = None
             continue
         if value is None and kind is Endpoint:
             problems.append(Problem(f"{path}{key}", "is null", remedy(key)))

@@ -10,6 +10,8 @@ from typing import Final
 
 import attrs
 
+from azure_failover.core.verdict import TIMEOUTS, Fault
+
 LEAST_USEFUL: Final = 0.5
 """With fewer seconds left nothing is started any more …"""
 LEAST_SHARE: Final = 1 / 20
@@ -45,6 +47,21 @@ class Deadline:
     def is_over(self, now: float) -> bool:
         """Tell whether a timeout that fires now was caused by this deadline."""
         return now + SLACK >= self.ends
+
+    def explained(self, fault: Fault, allowance: float | None, elapsed: float, now: float) -> Fault:
+        """Say what a fault means in the light of this deadline, which may have caused it.
+
+        Args:
+            fault: How an attempt ended.
+            allowance: The seconds that this deadline had left it.
+            elapsed: The seconds that it took.
+            now: The time, in seconds.
+        """
+        if fault in TIMEOUTS and self.is_over(now):
+            return Fault.DEADLINE
+        if fault is Fault.POOL_TIMEOUT and allowance is not None and elapsed + SLACK >= allowance:
+            return Fault.QUEUED
+        return fault
 
     def allowance(self, now: float, others: int, reserve: float) -> float | None:
         """Say how long an attempt may take that starts now.

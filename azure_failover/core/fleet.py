@@ -77,23 +77,20 @@ class Fleet:
     def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
         """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
 
-        Returns:
-            None if :meth:`choose` has to look closer.
+        Gives None if :meth:`choose` has to look closer.
         """
         with self._lock:
             health = self._health[0]
             if self._looks_closer and not self._is_first(health, now):
                 return None
-            pace = self._paces.of(kind)[0]
+            pace = (self._paces.by_kind.get(kind) or self._paces.of(kind))[0]
             if pace.generation != health.generation:
                 pace.restart(health.generation)
             if now >= pace.silent_at or pace.under_way >= pace.sentry_from:
                 return None
             ticket = health.start_if_healthy(now)
             if ticket is not None:
-                ticket.is_crowded = pace.is_crowded
-                ticket.pace = pace
-                pace.under_way += 1
+                pace.began(ticket)
             return ticket
 
     def _is_first(self, health: Health, now: float) -> bool:
@@ -105,8 +102,11 @@ class Fleet:
     def landed(self, ticket: Ticket, now: float, elapsed: float | None = None) -> Event | None:
         """Note that an attempt at the primary succeeded: the usual case, quickly."""
         with self._lock:
-            heard(ticket, now, elapsed)
-            if self._misconfigured[0] is None and self._health[0].vouch(ticket, now):
+            health, pace = self._health[0], ticket.pace
+            if pace is not None and pace.generation == ticket.generation == health.generation:
+                ticket.pace = None
+                pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
+            if self._misconfigured[0] is None and health.vouch(ticket, now):
                 return None
         return self.note(0, ticket, Effect.ALIVE, now)
 
@@ -174,7 +174,7 @@ class Fleet:
             elapsed: Seconds since it began; None if it does not tell what is usual.
         """
         with self._lock:
-            heard(ticket, now, elapsed)
+            heard(ticket, self._health[index].generation, now, elapsed)
             if elapsed is not None:
                 self._selection.answered(index, ticket, elapsed, now)
 
@@ -205,7 +205,7 @@ class Fleet:
     def is_silenced(self, index: int, ticket: Ticket) -> bool:
         """Tell whether an endpoint was failed, since this attempt began, for its silence."""
         with self._lock:
-            return self._health[index].silenced == ticket.generation + 1
+            return self._health[index].silenced > ticket.generation
 
     def _is_current(self, index: int, pace: Pace) -> bool:
         """Tell whether a pace is about the present healthy time of its endpoint."""

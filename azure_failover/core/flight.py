@@ -46,7 +46,6 @@ from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
-    TIMEOUTS,
     Fault,
     Move,
     Verdict,
@@ -135,13 +134,14 @@ class Flight(Generic[R]):
             return Wait(wait)
         attempt, self._next = self._next, None
         if attempt is None:
-            return self._go_on(now, None)
+            return self._go_on(now)
         if self._deadline.is_late(now + wait):
             self._forgo(attempt, now)
             return GiveUp(None)
         attempt.started = now
         self._under_way.add(attempt, now)
-        return Send(attempt, self._allowance(now), self._under_way.patience(now))
+        attempt.allowance = self._allowance(now)
+        return Send(attempt, attempt.allowance, self._under_way.patience(now))
 
     def tell(self, report: Report[R], now: float) -> Command[R]:
         """Take in what happened, and give the next command."""
@@ -216,8 +216,8 @@ class Flight(Generic[R]):
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
         self._under_way.attempts.remove(attempt)
-        if fault in TIMEOUTS and self._deadline.is_over(now):
-            fault = Fault.DEADLINE
+        elapsed = now - attempt.started
+        fault = self._deadline.explained(fault, attempt.allowance, elapsed, now)
         if fault is Fault.STALE and self._second_chances >> attempt.index & 1:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)
@@ -225,7 +225,7 @@ class Flight(Generic[R]):
         attempt.error = self._fleet.config.redact(in_words(report.error))
         self._note(attempt, verdict, now)
         if self._under_way.attempts or self._is_kept_final:
-            return self._go_on(now, report.error)
+            return self._go_on(now)
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
         if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
@@ -240,14 +240,13 @@ class Flight(Generic[R]):
             return self._delivered(response, answered, now, is_open=False)
         return GiveUp(report.error)
 
-    def _go_on(self, now: float, error: Exception | None) -> Command[R]:
+    def _go_on(self, now: float) -> Command[R]:
         """Wait for the attempts that are under way; without any, give back what was kept."""
         if self._under_way.attempts:
             return Await(self._under_way.patience(now))
-        if self._kept is not None:
-            response, answered = self._kept
-            return self._delivered(response, answered, now, is_open=False)
-        return GiveUp(error)
+        assert self._kept is not None  # nobody comes here with neither
+        response, answered = self._kept
+        return self._delivered(response, answered, now, is_open=False)
 
     def _overdue(self, now: float) -> Command[R]:
         """Start another attempt beside those that are under way, if one of them waits too long."""

@@ -28,6 +28,8 @@ KINDS_KEPT: Final = 256
 """So many kinds are measured by themselves, the rest together."""
 CROWD: Final = 8
 """So many attempts have to wait before their common silence says something."""
+CALM: Final = 64
+"""After so many attempts that started with fewer under way, a crowd has dispersed."""
 KNOWN: Final = 64
 """So many answers have to have come before anything counts as usual: short ones come first."""
 SILENCE_SHARE: Final = 1.4
@@ -51,15 +53,18 @@ class Pace:
     """The time to first byte of one endpoint for one kind of request. Not thread-safe."""
 
     __slots__ = (
+        "_calm",
         "_counts",
+        "_latest",
         "_listens",
         "_owed",
+        "_owing",
         "_review",
-        "_span",
         "_total",
         "generation",
         "sentry_from",
         "silent_at",
+        "span",
         "under_way",
         "usual",
     )
@@ -74,7 +79,9 @@ class Pace:
         self._counts = [0] * _CELLS
         self._total = 0
         self._review = KNOWN
-        self._span = inf
+        self._calm = CALM
+        self.span = inf
+        """Seconds of silence that say something; inf as long as too little is known."""
         self.usual: float | None = None
         """Seconds within which 95 % of the answers began; None as long as too little is known."""
         self.restart(0)
@@ -87,16 +94,28 @@ class Pace:
         self.generation = generation
         self.under_way = 0
         """Attempts that wait for their first byte."""
+        self._latest = 0
+        self._owing = 0
+        """The latest start before something was heard; those that began later owe nothing."""
         self._owed = 0
         self.silent_at = inf
         """When the endpoint will have fallen silent if nothing is heard before; never is inf."""
-        self.sentry_from = inf if self._span == inf else float(CROWD)
+        self.sentry_from = inf if self.span == inf else float(CROWD)
         """With so many under way, the next should be the sentry: the one that keeps an eye."""
 
-    @property
-    def is_crowded(self) -> bool:
-        """Whether so many wait that their silence would say something."""
-        return self.under_way >= CROWD and self._span < inf
+    def began(self, ticket: Ticket) -> None:
+        """Take in that an attempt starts to wait.
+
+        One of a crowd, or after a crowd of late, may have to be cut.
+        """
+        if self.under_way >= CROWD:
+            self._calm = 0
+        else:
+            self._calm += 1
+        self.under_way += 1
+        self._latest = ticket.sequence
+        ticket.is_crowded = self._calm < CALM
+        ticket.pace = self
 
     def post_sentry(self) -> None:
         """Take note that an attempt keeps an eye; one is enough."""
@@ -104,7 +123,7 @@ class Pace:
 
     def next_look(self, now: float) -> float:
         """Say when the sentry should look again."""
-        return now + self._span if self.silent_at == inf else self.silent_at
+        return now + self.span if self.silent_at == inf else self.silent_at
 
     def heard(self, now: float, elapsed: float | None, *, was_sentry: bool = False) -> None:
         """Take in that an attempt's first byte came.
@@ -124,26 +143,27 @@ class Pace:
         if was_sentry:
             self._relieve()
         owed = self._owed = self.under_way
-        self.silent_at = now + self._span if owed >= CROWD else inf
+        self._owing = self._latest
+        self.silent_at = now + self.span if owed >= CROWD else inf
 
-    def ended(self, *, was_sentry: bool = False) -> None:
-        """Take in that an attempt ended without any answer."""
+    def ended(self, sequence: int, *, was_sentry: bool = False) -> None:
+        """Take in that the attempt with this place in the order ended without any answer."""
         self.under_way -= 1
-        self._owed -= 1
+        self._owed -= sequence <= self._owing
         if self._owed < CROWD:
             self.silent_at = inf
         if was_sentry:
             self._relieve()
 
     def _relieve(self) -> None:
-        self.sentry_from = inf if self._span == inf else float(CROWD)
+        self.sentry_from = inf if self.span == inf else float(CROWD)
 
     def _reckon(self) -> None:
         """Look up what is usual."""
         was_unknown = self.usual is None
         self.usual = self._quantile(_USUAL)
         if self._listens:
-            self._span = max(SILENCE_LEAST, SILENCE_SHARE * self._quantile(_ALMOST_ALL))
+            self.span = max(SILENCE_LEAST, SILENCE_SHARE * self._quantile(_ALMOST_ALL))
             if was_unknown:
                 self._relieve()
         if self._total >= _MEMORY:
@@ -169,16 +189,16 @@ class Paces:
         """Begin to measure ``count`` endpoints; ``listens`` as for :class:`Pace`."""
         self._count = count
         self._listens = listens
-        self._by_kind: dict[Kind, tuple[Pace, ...]] = {}
+        self.by_kind: dict[Kind, tuple[Pace, ...]] = {}
 
     def of(self, kind: Kind) -> tuple[Pace, ...]:
         """Give the paces for a kind, one for each endpoint."""
-        found = self._by_kind.get(kind)
+        found = self.by_kind.get(kind)
         if found is None:
-            if len(self._by_kind) >= KINDS_KEPT and kind != ANY_KIND:
+            if len(self.by_kind) >= KINDS_KEPT and kind != ANY_KIND:
                 return self.of(ANY_KIND)
             found = tuple(Pace(listens=self._listens) for _ in range(self._count))
-            self._by_kind[kind] = found
+            self.by_kind[kind] = found
         return found
 
     def began(self, ticket: Ticket, index: int, kind: Kind) -> None:
@@ -189,15 +209,16 @@ class Paces:
         if pace.under_way >= pace.sentry_from:
             ticket.is_sentry = True
             pace.post_sentry()
-        ticket.is_crowded = pace.is_crowded
-        ticket.pace = pace
-        pace.under_way += 1
+        pace.began(ticket)
 
 
-def heard(ticket: Ticket, now: float, elapsed: float | None) -> None:
-    """Take in that an attempt's first byte came; ``elapsed`` as for :meth:`Pace.heard`."""
+def heard(ticket: Ticket, generation: int, now: float, elapsed: float | None) -> None:
+    """Take in that an attempt's first byte came; ``elapsed`` as for :meth:`Pace.heard`.
+
+    What began under another than the present ``generation`` comes too late to count.
+    """
     pace, ticket.pace = ticket.pace, None
-    if pace is not None and pace.generation == ticket.generation:
+    if pace is not None and pace.generation == ticket.generation == generation:
         pace.heard(now, elapsed, was_sentry=ticket.is_sentry)
 
 
@@ -205,4 +226,4 @@ def ended(ticket: Ticket) -> None:
     """Take in that an attempt is over; if its first byte came, that is no news."""
     pace, ticket.pace = ticket.pace, None
     if pace is not None and pace.generation == ticket.generation:
-        pace.ended(was_sentry=ticket.is_sentry)
+        pace.ended(ticket.sequence, was_sentry=ticket.is_sentry)

@@ -31,6 +31,8 @@ class Attempt:
     error: str | None = None
     is_settled: bool = False
     """Whether content came, and so the ticket was given back before the body's end."""
+    allowance: float | None = None
+    """Seconds that the deadline leaves it; None without a deadline."""
     is_fresh: bool = False
     """Whether it has to go over a new connection, since one from the pool was dead."""
     hedge_at: float = inf

@@ -20,7 +20,7 @@ class Ticket:
         is_probe: Whether this attempt decides if a failed endpoint is won back.
         pace: Where the wait for the first byte is counted; None once that is over.
         is_sentry: Whether this attempt keeps an eye on the endpoint's silence.
-        is_crowded: Whether so many others wait that it can be told when they wait in vain.
+        is_crowded: Whether many others wait, or did lately: if in vain, it has to be cut.
     """
 
     generation: int

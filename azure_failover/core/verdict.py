@@ -27,6 +27,8 @@ class Fault(Enum):
     CONNECT_TIMEOUT = "connect timeout"
     POOL_TIMEOUT = "pool timeout"
     """No free connection in our own pool: says nothing about the endpoint."""
+    QUEUED = "queued"
+    """The same, when it was our deadline that left the attempt no more time."""
     WRITE_TIMEOUT = "write timeout"
     READ_TIMEOUT = "read timeout"
     BROKEN = "broken"
@@ -102,6 +104,7 @@ FAULTS: Mapping[Fault, Verdict] = {
     Fault.CREDENTIAL: _FAILED_OVER,
     Fault.STALE: Verdict(Move.SAME_ONCE, Effect.NEUTRAL),
     Fault.POOL_TIMEOUT: _NEUTRAL,
+    Fault.QUEUED: Verdict(Move.NEXT, Effect.NEUTRAL),
     Fault.LOCAL: _NEUTRAL,
     Fault.DEADLINE: _NEUTRAL,
     Fault.CANCELLED: _NEUTRAL,

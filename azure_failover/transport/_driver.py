@@ -57,6 +57,7 @@ from azure_failover.transport._reports import Broken, Reports
 from azure_failover.transport._retarget import Retargeter
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._upstream import Upstream
+from azure_failover.transport._watch import shielded
 
 
 class Driver(Generic[Req, Resp]):
@@ -252,6 +253,10 @@ class Driver(Generic[Req, Resp]):
                 except Exception as error:  # noqa: BLE001  (raised bare below, not in a group)
                     raised = error
                 tasks.cancel_scope.cancel()
+        except BaseException:
+            if isinstance(command, Deliver):  # the caller left while the losers were cut
+                await shielded(command.response.aclose())
+            raise
         finally:
             await race.end()
         if raised is not None:
@@ -298,8 +303,7 @@ class Driver(Generic[Req, Resp]):
 
     def _publish(self, events: tuple[Event, ...]) -> None:
         """Tell what happened to endpoints: in the log, and to those who wait in vain."""
-        if events:
-            log(events)
+        log(events)
         for event in events:
             if isinstance(event, EndpointFailed) and event.by_silence:
                 self._attempts.alarm.ring(self._indices[event.endpoint])
@@ -327,13 +331,10 @@ class Driver(Generic[Req, Resp]):
             or self.fleet.has_moved_state
         ):
             return None
-        return self.fleet.first(journey.started, journey.kind)
+        return self.fleet.first(journey.started, journey.itinerary.kind or journey.kind)
 
     def _landed(self, result: Resp | Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
-        """Note and label the primary's answer if there is nothing to decide.
-
-        That is a complete 200 that hides nothing; it needs no flight. Tells whether it is one.
-        """
+        """Note and label the primary's answer if it is a complete 200; tell whether it is."""
         if (
             isinstance(result, Broken)
             or result.status_code != 200  # noqa: PLR2004

@@ -46,7 +46,7 @@ class Crew:
         self._free: Final = BoundedSemaphore(THREADS)
 
     def run(self, work: Callable[[], None]) -> None:
-        """Begin the work in another thread; if none is free, do it in this one."""
+        """Begin the work in another thread; if there is none, do it in this one."""
         if not self._free.acquire(blocking=False):
             work()
             return
@@ -58,7 +58,11 @@ class Crew:
             finally:
                 self._free.release()
 
-        Thread(target=run, name="azure-failover", daemon=True).start()
+        try:
+            Thread(target=run, name="azure-failover", daemon=True).start()
+        except RuntimeError:  # there are no more threads to be had, or none at all
+            self._free.release()
+            work()
 
 
 class Race(Generic[Resp]):

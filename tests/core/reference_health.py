@@ -1,9 +1,9 @@
-"""The rules of health in the plainest way: what the real fleet is held against.
+"""One endpoint's health in the plainest way: what the real state machine is held against.
 
 Written from the design and from what ``core/health.py`` promises in words, not from its code. It
 remembers every attempt and every move, and works everything out anew at each question: no counts
-that are kept up, no heaps, no buckets, no short cuts, no lock. Slow on purpose. Decides nothing
-that a user meets.
+that are kept up, no sorted lists, no buckets, no short cuts. Slow on purpose. Decides nothing that
+a user meets.
 """
 
 from __future__ import annotations
@@ -13,32 +13,37 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from azure_failover.core.config import Config, Policy
-from azure_failover.core.course import ANYWHERE, Course, Reach
-from azure_failover.core.events import (
-    EndpointFailed,
-    EndpointMisconfigured,
-    EndpointRecovered,
-    Event,
-)
+from azure_failover.core.config import Policy
 from azure_failover.core.verdict import Effect
 
 Belief: TypeAlias = Literal["healthy", "failed", "probing"]
 Why: TypeAlias = Literal[
-    "tripped", "asked after the pause", "probe failed", "probe released", "succeeded", "reset"
+    "tripped",
+    "fell silent",
+    "asked after the pause",
+    "probe failed",
+    "probe released",
+    "succeeded",
+    "reset",
 ]
+FAILURE = Effect.FAILURE
 SAYS_NOTHING = (Effect.NEUTRAL, Effect.THROTTLED)
 
 
 @attrs.define(eq=False)
 class Try:
-    """An attempt: the how-manieth at its endpoint, and what came of it if that is known."""
+    """An attempt: the how-manieth at its endpoint, and what came of it if that is known.
+
+    ``is_further`` tells that it was not the first of its request.
+    """
 
     number: int
     started: float
     generation: int
     is_probe: bool
+    is_further: bool
     effect: Effect | None = None
+    ended: float = inf
 
 
 @attrs.frozen
@@ -92,25 +97,46 @@ class ReferenceEndpoint:
     def retry_in(self, now: float) -> float:
         return max(0.0, self.until - now) if self.state == "failed" else 0.0
 
+    def share(self, now: float) -> float:
+        """Give the share of its first choices that it takes while it returns."""
+        back, ramp = self.back_since(), self.policy.failback_ramp
+        if self.state != "healthy" or now - back >= ramp:
+            return 1.0
+        return 0.1 + (1.0 - 0.1) * max(0.0, now - back) / ramp
+
+    def back_since(self) -> float:
+        """Say when it recovered; -inf if it never failed since the last reset."""
+        return next(
+            (move.at for move in reversed(self.moves) if move.why in ("succeeded", "reset")), -inf
+        )
+
+    def fell_silent_since(self, generation: int) -> bool:
+        """Tell whether it was failed for its silence in that generation or later.
+
+        What came before a reset is forgotten.
+        """
+        resets = [place for place, move in enumerate(self.moves, 1) if move.why == "reset"]
+        since = max((generation, *resets))
+        return any(move.why == "fell silent" for move in self.moves[since:])
+
     def forgiven_at(self) -> float:
         """When a trip will begin with a short pause again."""
-        is_back = self.state == "healthy" and bool(self.moves)
-        return self.moves[-1].at + 5.0 * self.last_pause() if is_back else -inf
+        _, pause = self.spell()
+        return self.back_since() + 5.0 * pause if self.state == "healthy" else -inf
 
     # What it has seen since its last move.
 
+    def mine(self) -> list[Try]:
+        """Give the attempts since the last move; what began before it counts no more."""
+        return [one for one in self.tries if one.generation == self.generation]
+
     def good(self) -> int:
         """Give the latest start that succeeded."""
-        mine = (one for one in self.tries if one.generation == self.generation)
-        return max((one.number for one in mine if one.effect is Effect.ALIVE), default=0)
+        return max((one.number for one in self.mine() if one.effect is Effect.ALIVE), default=0)
 
     def counting(self) -> list[Try]:
         """Give the attempts that may say something: all but those that ended saying nothing."""
-        return [
-            one
-            for one in self.tries
-            if one.generation == self.generation and one.effect not in SAYS_NOTHING
-        ]
+        return [one for one in self.mine() if one.effect not in SAYS_NOTHING]
 
     def failures_since_good(self) -> list[Try]:
         good = self.good()
@@ -118,47 +144,59 @@ class ReferenceEndpoint:
 
     def is_outweighed(self, latest: Try, now: float) -> bool:
         """Tell whether the failures outweigh all else, now that ``latest`` has failed."""
-        good = self.good()
-        since = [one for one in self.counting() if one.number > good]
-        failed = [one for one in since if one.effect is FAILURE]
-        able = [one for one in since if one.effect is None and is_recent(one, now)]
-        if latest in since:
-            if not able:
-                return True
-            if len(failed) >= 5 and 5 * len(failed) >= len(since):
-                return True
         recent = [one for one in self.counting() if is_recent(one, now)]
+        if latest.number > self.good() and (
+            self.is_unopposed(recent, now) or self.is_a_burst(self.failures_since_good())
+        ):
+            return True
         failed = [one for one in recent if one.effect is FAILURE]
         return len(recent) >= 10 and 2 * len(failed) >= len(recent)
 
-    def last_pause(self, *latest: Move) -> float:
-        """Give the last pause without jitter and hints, going over all that ever were."""
-        doublings, last, recovered = 0, 0.0, -inf
+    def is_unopposed(self, recent: list[Try], now: float) -> bool:
+        """Nothing that can still succeed; and a lone failure, amid traffic, has to be news."""
+        good = self.good()
+        if any(one.number > good and one.effect is None for one in recent):
+            return False
+        heard = [one.ended for one in self.mine() if one.effect is Effect.ALIVE]
+        is_news = all(now - ended > 3.0 for ended in heard) or len(recent) < 5
+        return len(self.failures_since_good()) > 1 or is_news
+
+    def is_a_burst(self, failed: list[Try]) -> bool:
+        """5 failed since the last success, and a fifth of what started up to the last of them."""
+        good, last = self.good(), max(one.number for one in failed)
+        since = [one for one in self.counting() if good < one.number <= last]
+        return len(failed) >= 5 and 5 * len(failed) >= len(since)
+
+    def spell(self, *latest: Move) -> tuple[float, float]:
+        """Say since when it has been failing, and its last pause without jitter and hints."""
+        since, pause, back = -inf, 0.0, -inf
         for move in (*self.moves, *latest):
             match move.why:
                 case "reset":
-                    doublings, last, recovered = 0, 0.0, -inf
+                    since, pause, back = -inf, 0.0, -inf
                 case "succeeded":
-                    recovered = move.at
-                case "tripped":
-                    is_forgiven = move.at - recovered >= 5.0 * last
-                    doublings = 0 if is_forgiven else doublings + 1
+                    back = move.at
+                case "tripped" | "fell silent":
+                    since = move.at if move.at - back >= 5.0 * pause else since
+                    pause = self.pause_after(move.at - since)
                 case "probe failed":
-                    doublings += 1
+                    pause = self.pause_after(move.at - since)
                 case "asked after the pause" | "probe released":
-                    continue
-            if move.to == "failed":
-                last = min(self.policy.max_pause, self.policy.pause * 2.0 ** min(doublings, 900))
-        return last
+                    pass
+        return since, pause
+
+    def pause_after(self, seconds: float) -> float:
+        """A third of the time for which it has been failing, within bounds."""
+        return max(self.policy.pause, min(1 / 3 * seconds, self.policy.max_pause / 1.2))
 
     # What happens to it.
 
-    def start(self, now: float) -> Try:
+    def start(self, now: float, *, is_further: bool = False) -> Try:
         is_probe = self.state != "healthy" and self.is_open(now)
         if is_probe:
             lease = now + self.policy.probe_lease
             self.moves.append(Move(now, "probing", "asked after the pause", lease))
-        started = Try(len(self.tries) + 1, now, self.generation, is_probe)
+        started = Try(len(self.tries) + 1, now, self.generation, is_probe, is_further)
         self.tries.append(started)
         return started
 
@@ -168,143 +206,37 @@ class ReferenceEndpoint:
         """Take an outcome in; tell what moved the endpoint, if it did."""
         if ended.generation != self.generation:
             return None
-        ended.effect = effect
+        ended.effect, ended.ended = effect, now
         hint = 0.0 if retry_after is None else min(retry_after, 120.0)
         if effect is Effect.THROTTLED and retry_after is not None:
             self.throttles.append(now + hint)
         if self.state == "healthy":
             is_tripped = effect is FAILURE and self.is_outweighed(ended, now)
-            return self._fail("tripped", now, hint, luck) if is_tripped else None
+            return self.fail("tripped", now, hint, luck) if is_tripped else None
         if effect is Effect.ALIVE:
             return self._move(Move(now, "healthy", "succeeded"))
         if not ended.is_probe:
             return None
         if effect is FAILURE:
-            return self._fail("probe failed", now, hint, luck)
+            return self.fail("probe failed", now, hint, luck)
         return self._move(Move(now, "failed", "probe released", self.throttled_until))
 
-    def reset(self, now: float) -> None:
-        self._move(Move(now, "healthy", "reset"))
+    def fail(self, why: Why, now: float, hint: float, luck: float) -> Why:
+        _, pause = self.spell(Move(now, "failed", why))
+        until = now + max(pause * (1.0 + 0.2 * luck), hint)
+        never = self.policy.failback == "never"
+        return self._move(Move(now, "failed", why, inf if never else until))
+
+    def reset(self) -> None:
+        self._move(Move(-inf, "healthy", "reset"))
         self.throttles.clear()
         self.misconfigured = self.last_error = None
-
-    def _fail(self, why: Why, now: float, hint: float, luck: float) -> Why:
-        pause = self.last_pause(Move(now, "failed", why)) * (1.0 + 0.2 * luck)
-        until = inf if self.policy.failback == "never" else now + max(pause, hint)
-        return self._move(Move(now, "failed", why, until))
 
     def _move(self, move: Move) -> Why:
         self.moves.append(move)
         return move.why
 
 
-FAILURE = Effect.FAILURE
-
-
 def is_recent(one: Try, now: float) -> bool:
     """Tell whether an attempt started in one of the ten tenths of the window of 30 s."""
     return one.started - one.started % 3.0 > now - 30.0
-
-
-class ReferenceFleet:
-    """All endpoints, and which of them a request gets."""
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.endpoints = [ReferenceEndpoint(config.policy) for _ in config.endpoints]
-
-    def is_fit(self, index: int, now: float) -> bool:
-        """Tell whether a request may come on its first pass."""
-        endpoint = self.endpoints[index]
-        return endpoint.is_open(now) and not endpoint.is_gated(now)
-
-    def candidates(self, tried: int, now: float, course: Course = ANYWHERE) -> list[int]:
-        """Name the endpoints that a request may still go to, in the configured order."""
-        match course.reach:
-            case Reach.FLEET:
-                wanted = [*range(len(self.endpoints))]
-            case Reach.PINNED:
-                assert course.pin is not None
-                wanted = [] if tried else [course.pin]
-            case Reach.CURRENT:
-                wanted = [] if tried else [self.in_use(now, course)]
-        return [one for one in wanted if one not in course.closed and not tried >> one & 1]
-
-    def next(
-        self, tried: int, now: float, course: Course = ANYWHERE
-    ) -> tuple[int | None, list[tuple[int, str]]]:
-        """Name the endpoint that is next, and those passed over on the way, with the reason."""
-        found = self.candidates(tried, now, course)
-        if course.reach is not Reach.FLEET:
-            return (found[0] if found else None), []
-        fit = [index for index in found if self.is_fit(index, now)]
-        passed_over = [index for index in found if not fit or index < fit[0]]
-        skips = [(index, self.why_not(index, now)) for index in passed_over]
-        return next(iter(fit or found), None), skips
-
-    def why_not(self, index: int, now: float) -> str:
-        endpoint = self.endpoints[index]
-        if endpoint.state == "healthy" or endpoint.is_open(now):
-            return f"throttled for {endpoint.throttled_until - now:.1f} s more"
-        if endpoint.state == "probing":
-            return "another request is probing it"
-        if endpoint.until == inf:
-            return "failed"
-        return f"failed, to be probed in {endpoint.until - now:.1f} s"
-
-    def in_use(self, now: float, course: Course = ANYWHERE) -> int:
-        """Name the first endpoint that is healthy; the first of all if none is."""
-        usable = [index for index in range(len(self.endpoints)) if index not in course.closed]
-        healthy = [
-            index
-            for index in usable
-            if self.endpoints[index].state == "healthy" and not self.endpoints[index].is_gated(now)
-        ]
-        return next(iter((*healthy, *usable)), 0)
-
-    def note(
-        self,
-        index: int,
-        ended: Try,
-        effect: Effect,
-        now: float,
-        *,
-        reason: str = "",
-        retry_after: float | None = None,
-        misconfigured: str | None = None,
-        luck: float = 0.0,
-    ) -> Event | None:
-        """Take an outcome in, and tell what a person would want to know."""
-        endpoint, name = self.endpoints[index], self.config.endpoints[index].name
-        if ended.generation != endpoint.generation:
-            return None
-        why = endpoint.finish(ended, effect, now, retry_after, luck)
-        was_misconfigured = endpoint.misconfigured
-        if effect is FAILURE:
-            endpoint.last_error = reason
-        if effect is Effect.ALIVE:
-            endpoint.misconfigured = misconfigured
-        if why in ("tripped", "probe failed"):
-            return EndpointFailed(name, reason, endpoint.until - now, why == "probe failed")
-        if why == "succeeded" and misconfigured is None:
-            return EndpointRecovered(name)
-        if effect is Effect.ALIVE and misconfigured is not None and was_misconfigured is None:
-            return EndpointMisconfigured(name, misconfigured)
-        return None
-
-    def reset(self, now: float) -> None:
-        for endpoint in self.endpoints:
-            endpoint.reset(now)
-
-    def facts(self, now: float) -> list[tuple[str, float, float, str | None, str | None]]:
-        """Give what the status must say: state, pause, throttle, flag and last error."""
-        return [
-            (
-                one.state,
-                one.retry_in(now),
-                max(0.0, one.throttled_until - now),
-                one.misconfigured,
-                one.last_error,
-            )
-            for one in self.endpoints
-        ]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final, cast
 
-from checked_fleet import Clockwork
+from clockwork import Clockwork
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from test_fleet_against_reference import FleetMachine

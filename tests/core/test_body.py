@@ -12,7 +12,7 @@ import pytest
 from core_strategies import DEPLOYMENTS
 from hypothesis import example, given, settings, strategies as st
 
-from azure_failover.core.body import rename_deployment
+from azure_failover.core.body import named_model, rename_deployment
 
 QUICK = settings(max_examples=150)
 
@@ -468,3 +468,21 @@ def test_a_urlencoded_model_is_renamed(
 def test_odd_queries_are_read_leniently(body: bytes, expected: bytes | None) -> None:
     kind = "application/x-www-form-urlencoded"
     assert rename_deployment(body, {"gpt": "other"}, content_type=kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "model"),
+    [
+        (b'{"model": "gpt", "messages": []}', "gpt"),
+        (b'{"messages": ["' + b"x" * 5000 + b'"], "model" : "gpt"}', "gpt"),
+        (b'{"pad": "' + b"x" * 5000 + b'", "model": "gpt", "pad": "' + b"x" * 5000 + b'"}', ""),
+        ('{"model": "größe"}'.encode(), "größe"),
+        (b'{"model": "\xff"}', "\ufffd"),
+        (b'{"model": ""}', ""),
+        (b'{"model": 7}', ""),
+        (b"", ""),
+    ],
+)
+def test_the_model_is_guessed_from_the_ends_of_a_body(body: bytes, model: str) -> None:
+    """It only tells kinds of requests apart: what is not seen at a glance is not looked for."""
+    assert named_model(body) == model

@@ -449,6 +449,30 @@ WRONG: dict[str, tuple[Any, str, str, str]] = {
         "is null, not a number",
         "such as 60",
     ),
+    "a hedge after an unknown quantile": (
+        {**VALID, "policy": {"hedge_after": "p99"}},
+        "policy.hedge_after",
+        'is text, neither a number nor "p95"',
+        "false for never",
+    ),
+    "a hedge that is switched on without a time": (
+        {**VALID, "policy": {"hedge_after": True}},
+        "policy.hedge_after",
+        'is true or false, neither a number nor "p95"',
+        "false for never",
+    ),
+    "a probe's hedge in no time": (
+        {**VALID, "policy": {"hedge_probes_after": 0}},
+        "policy.hedge_probes_after",
+        "is not a positive number of seconds",
+        "give one",
+    ),
+    "a number for a switch": (
+        {**VALID, "policy": {"detect_silence": 1}},
+        "policy.detect_silence",
+        "is a number, not true or false",
+        "true or false",
+    ),
     "a choice that does not exist": (
         {**VALID, "policy": {"failback": "soon"}},
         "policy.failback",
@@ -763,8 +787,15 @@ def test_an_attempts_time_is_one_number_or_one_for_each_phase() -> None:
         ({"retry_budget": float("nan")}, "retry_budget: is not a share from 0 to 1; give one"),
         ({"retry_budget": -0.1}, "retry_budget: is not a share from 0 to 1; give one"),
         ({"strategy": "random"}, "strategy: is none of its choices"),
+        ({"hedge_after": 0.0}, 'hedge_after: is neither a positive number of seconds nor "p95"'),
+        ({"hedge_after": []}, 'hedge_after: is neither a positive number of seconds nor "p95"'),
+        ({"hedge_probes_after": "p95"}, "hedge_probes_after: is not a positive number of seconds"),
+        ({"detect_silence": None}, "detect_silence: is neither true nor false"),
         ({"failback_ramp": float("inf")}, "failback_ramp: is not a number of seconds; give"),
         ({"failback_ramp": False}, "failback_ramp: is not a number of seconds; give"),
+        ({"hedge_after": "p99"}, 'hedge_after: is neither a positive number of seconds nor "p95"'),
+        ({"hedge_after": True}, 'hedge_after: is neither a positive number of seconds nor "p95"'),
+        ({"detect_silence": 1}, "detect_silence: is neither true nor false; give true or false"),
     ],
 )
 def test_a_policy_objects_limits_are_checked_as_well(change: dict[str, Any], what: str) -> None:
@@ -860,6 +891,17 @@ def test_a_toml_file_has_the_keys_of_the_dict(tmp_path: Path) -> None:
     expected = Config.from_dict({**backed(), "policy": {"failback": "never"}}, env={})
     assert Config.from_toml(write(tmp_path, TOML), env={}) == expected
     assert Config.from_toml(str(write(tmp_path, TOML)), env={}) == expected
+
+
+def test_a_toml_file_can_switch_hedges_off(tmp_path: Path) -> None:
+    """TOML has no null: there false says never, and so it does in a dict."""
+    text = TOML + 'hedge_after = "p95"\nhedge_probes_after = false\ndetect_silence = false\n'
+    policy = Config.from_toml(write(tmp_path, text), env={}).policy
+    assert (policy.hedge_after, policy.hedge_probes_after) == ("p95", None)
+    assert not policy.detect_silence
+    off = {**VALID, "policy": {"hedge_after": False, "hedge_probes_after": None}}
+    policy = Config.from_dict(off, env={}).policy
+    assert (policy.hedge_after, policy.hedge_probes_after) == (None, None)
 
 
 def test_a_toml_file_says_tiers_weights_and_the_strategy(tmp_path: Path) -> None:

@@ -8,14 +8,27 @@ new about a fleet gets a rule here and plain words in ``reference_health``.
 from __future__ import annotations
 
 from copy import deepcopy
-from math import inf
+from math import inf, nextafter
 
-from checked_fleet import HINTS, LUCK, MOST, ORIGINS, POLICIES, SIZES, Clockwork, courses, within
+from clockwork import (
+    HINTS,
+    KINDS,
+    LUCK,
+    MOST,
+    ORIGINS,
+    POLICIES,
+    SIZES,
+    TIERS,
+    Clockwork,
+    courses,
+    within,
+)
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from reference_health import SAYS_NOTHING
 
-from azure_failover.core.course import Course, Reach
+from azure_failover.core.course import ANYWHERE, Course, Reach
+from azure_failover.core.pace import Kind
 from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import Effect
 
@@ -23,46 +36,124 @@ from azure_failover.core.verdict import Effect
 class FleetMachine(Clockwork):
     """Starts and ends attempts as any number of threads and tasks might."""
 
-    @initialize(endpoints=SIZES, policy=POLICIES, origin=ORIGINS)
-    def begin(self, endpoints: int, policy: dict[str, object], origin: float) -> None:
-        self.build(endpoints, policy, origin)
+    @initialize(endpoints=SIZES, tiers=TIERS, policy=POLICIES, origin=ORIGINS)
+    def begin(
+        self, endpoints: int, tiers: tuple[int, ...], policy: dict[str, object], origin: float
+    ) -> None:
+        self.build(tiers[:endpoints], policy, origin)
         self.under_way: list[tuple[int, Ticket]] = []
         self.heard: list[tuple[int, Ticket]] = []
         """What was noted as alive, and may still break."""
 
     # Starts.
 
-    @rule(tried=st.just(0) | st.integers(0, 2**MOST - 1), course=courses())
-    def ask(self, tried: int, course: Course) -> None:
+    @rule(tried=st.just(0) | st.integers(0, 2**MOST - 1), course=courses(), kind=KINDS, luck=LUCK)
+    def ask(self, tried: int, course: Course, kind: Kind, luck: float) -> None:
         """Promise 3: never withheld; and what is closed is tried only if nothing open is left."""
+        self.fleet.luck = luck
         course = within(course, len(self.fleet))
-        left = self.fleet.reference.candidates(tried, self.now, course)
-        fit = [index for index in left if self.fleet.reference.is_fit(index, self.now)]
-        choice = self.fleet.choose(tried, self.now, course)
+        order = self.fleet.order(self.now, course)
+        choice = self.fleet.choose(tried, self.now, course, order, kind)
+        left = self.fleet.reference.candidates(tried, self.now, course, order)
         assert (choice is None) == (not left)
         if choice is not None:
             assert choice.index in left
-            if course.reach is Reach.FLEET and choice.index not in fit:
-                assert not fit
+            if any(skip.index == choice.index for skip in choice.skipped):
+                assert course.reach is Reach.FLEET
                 assert [skip.index for skip in choice.skipped] == left
             self.under_way.append((choice.index, choice.ticket))
 
-    @rule()
-    def ask_the_quick_way(self) -> None:
-        ticket = self.fleet.first(self.now)
+    @rule(kind=KINDS)
+    def ask_the_quick_way(self, kind: Kind) -> None:
+        ticket = self.fleet.first(self.now, kind)
         if ticket is not None:
             self.under_way.append((0, ticket))
 
-    @rule(index=st.integers(0, MOST - 1), times=st.just(1) | st.integers(2, 12))
-    def ask_again(self, index: int, times: int) -> None:
+    @rule(index=st.integers(0, MOST - 1), times=st.just(1) | st.integers(2, 12), kind=KINDS)
+    def ask_again(self, index: int, times: int, kind: Kind) -> None:
         index %= len(self.fleet)
         for _ in range(times):
-            self.under_way.append((index, self.fleet.again(index, self.now)))
+            self.under_way.append((index, self.fleet.again(index, self.now, kind)))
+
+    @rule(index=st.integers(0, MOST - 1), times=st.sampled_from((1, 2, 12)), is_hedge=st.booleans())
+    def ask_for_extra_attempts(self, index: int, times: int, *, is_hedge: bool) -> None:
+        """Over any window they stay within their budget, which the checked fleet looks at."""
+        for _ in range(times):
+            if is_hedge:
+                self.fleet.take_hedge(self.now)
+            else:
+                self.fleet.refuse_retry(index % len(self.fleet), self.now)
+
+    @rule(tried=st.integers(0, 2**MOST - 1), course=courses(), open_only=st.booleans())
+    def ask_what_is_left(self, tried: int, course: Course, *, open_only: bool) -> None:
+        course = within(course, len(self.fleet))
+        self.fleet.prospects(tried, self.now, course, open_only=open_only)
 
     @rule(course=courses())
     def look_ahead(self, course: Course) -> None:
         """What is foreseen is what would come, and looking changes nothing."""
         self.fleet.foresees(self.now, within(course, len(self.fleet)))
+
+    # First bytes, and silence.
+
+    @precondition(lambda self: bool(self.under_way))
+    @rule(which=st.integers(0, 1000), is_usual=st.booleans())
+    def hear(self, which: int, *, is_usual: bool) -> None:
+        index, ticket = self.under_way[which % len(self.under_way)]
+        elapsed = self.now - self.fleet.known[ticket].attempt.started if is_usual else None
+        self.fleet.heard(index, ticket, self.now, elapsed)
+
+    @precondition(lambda self: bool(self.under_way))
+    @rule(which=st.integers(0, 1000), luck=LUCK)
+    def listen(self, which: int, luck: float) -> None:
+        """Whoever waits may listen; a sentry is only asked to."""
+        self.fleet.luck = luck
+        index, ticket = self.under_way[which % len(self.under_way)]
+        self.fleet.next_look(ticket, self.now)
+        self.fleet.listen(index, ticket, self.now)
+        self.fleet.is_silenced(index, ticket)
+
+    @rule(
+        index=st.integers(0, MOST - 1),
+        usual=st.sampled_from((0.0, 0.01, 0.5, 3.0)) | st.floats(0.0, 100.0),
+        times=st.sampled_from((1, 19, 20, 70)),
+        kind=KINDS,
+    )
+    def become_known(self, index: int, usual: float, times: int, kind: Kind) -> None:
+        """Many are answered, and so it is known what is usual."""
+        index %= len(self.fleet)
+        for _ in range(times):
+            ticket = self.fleet.again(index, self.now, kind)
+            self.fleet.heard(index, ticket, self.now, usual)
+            self.note(index, ticket, Effect.ALIVE, None, None)
+
+    @rule(
+        index=st.integers(0, MOST - 1),
+        waiting=st.integers(6, 10),
+        later=st.integers(0, 10),
+        gone=st.integers(0, 3),
+        kind=KINDS,
+        then=st.sampled_from(("nothing", "too early", "a sentry looks", "another asks")),
+    )
+    def hush(self, index: int, waiting: int, later: int, gone: int, kind: Kind, then: str) -> None:
+        """A crowd waits, one of them is answered, others come and some go, and then nothing."""
+        index %= len(self.fleet)
+        if self.fleet.reference.pace(index, kind).usual is None:
+            self.become_known(index, 0.5, 20, kind)
+        answered, *crowd = [self.fleet.again(index, self.now, kind) for _ in range(waiting + 1)]
+        self.fleet.heard(index, answered, self.now, None)
+        crowd += [self.fleet.again(index, self.now, kind) for _ in range(later)]
+        for ticket in (answered, *crowd[len(crowd) - gone :]):
+            self.note(index, ticket, Effect.NEUTRAL, None, None)
+        self.under_way += [(index, ticket) for ticket in crowd[: len(crowd) - gone]]
+        if then != "nothing":
+            silence = max((time for time in self.silences() if time < inf), default=-inf)
+            silence = nextafter(silence, -inf) if then == "too early" else silence
+            self.now = max(self.now, silence)
+        if then == "a sentry looks":
+            self.fleet.listen(index, crowd[0], self.now)
+        elif then != "nothing":
+            self.ask(0, ANYWHERE, kind, 0.0)
 
     # Ends.
 
@@ -112,7 +203,7 @@ class FleetMachine(Clockwork):
         """The usual case: the primary answered, quickly told."""
         primary = [place for place, (index, _) in enumerate(self.under_way) if index == 0]
         _, ticket = self.under_way.pop(primary[which % len(primary)])
-        self.fleet.landed(ticket, self.now)
+        self.fleet.landed(ticket, self.now, self.now - self.fleet.known[ticket].attempt.started)
         self.heard.append((0, ticket))
 
     @precondition(lambda self: bool(self.under_way))
@@ -161,6 +252,19 @@ class FleetMachine(Clockwork):
         for ticket, effect in (*landed, *ended) if is_vouched else (*ended, *landed):
             self.note(index, ticket, effect, None, None)
             self.fleet.agrees(self.now)
+
+    @rule(
+        index=st.integers(0, MOST - 1),
+        successes=st.integers(2, 6),
+        gap=st.sampled_from((0.0, 2.5, 3.0, 3.5, 24.0, 27.0, 30.0)),
+        failures=st.integers(1, 2),
+    )
+    def fail_amid_traffic(self, index: int, successes: int, gap: float, failures: int) -> None:
+        """Some succeed, one after the other; a little later one fails, or a second one too."""
+        index %= len(self.fleet)
+        for effect in (*[Effect.ALIVE] * successes, *[Effect.FAILURE] * failures):
+            self.now += gap if effect is Effect.FAILURE else 0.0
+            self.note(index, self.fleet.again(index, self.now), effect, None, None)
 
     @rule(index=st.integers(0, MOST - 1), effect=st.sampled_from(Effect), hint=HINTS)
     def probe(self, index: int, effect: Effect, hint: float | None) -> None:
@@ -219,8 +323,9 @@ class FleetMachine(Clockwork):
         index, ticket = self.under_way[which % len(self.under_way)]
         endpoint = self.fleet.reference.endpoints[index]
         failed = endpoint.failures_since_good()
-        number = self.fleet.tries[ticket].number
-        if endpoint.state != "healthy" or any(one.number < number for one in failed):
+        number = self.fleet.known[ticket].attempt.number
+        is_older = bool(failed) and number < min(one.number for one in failed)
+        if endpoint.state != "healthy" or not is_older:
             return
         self.under_way.remove((index, ticket))
         without = deepcopy(endpoint)

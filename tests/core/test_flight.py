@@ -244,6 +244,14 @@ def test_a_timeout_at_our_own_deadline_does_not_count_against_the_endpoint(
     assert not trip.ledger.is_exhausted
 
 
+def test_an_attempt_that_only_queued_in_our_own_pool_blames_nobody_and_moves_on() -> None:
+    """Its share of the deadline is over, not the deadline: the next endpoint gets the rest."""
+    fleet = WatchedFleet(2)
+    trip = fly(fleet, scripted(Trouble(Fault.POOL_TIMEOUT, seconds=4.0 / 3), GOOD), deadline=2.0)
+    assert trip.sent == [0, 1]
+    assert fleet.effects == [(0, Effect.NEUTRAL), (1, Effect.ALIVE)]
+
+
 def test_a_timeout_well_before_the_deadline_is_the_endpoint_s() -> None:
     fleet = WatchedFleet(2)
     trip = fly(fleet, scripted(Trouble(Fault.READ_TIMEOUT, seconds=1.0), GOOD), deadline=2.0)

@@ -21,6 +21,7 @@ MOVING_FAULTS = {
     Fault.BROKEN,
     Fault.CREDENTIAL,
     Fault.SILENT,
+    Fault.QUEUED,
 }
 MISSING = b'{"error": {"code": "DeploymentNotFound", "message": "m"}}'
 
@@ -154,6 +155,7 @@ class Expectation:
     ledger: list[tuple[int, str]] = attrs.field(factory=list[tuple[int, str]])
     is_exhausted: bool = False
     waited: int = 0
+    stale: set[int] = attrs.field(factory=set[int])
 
     def next_step(self, scene: Scene, index: int, outcome: Outcome) -> str:
         """Read the design's outcome table: ``stay``, ``next`` or ``again``."""
@@ -161,7 +163,9 @@ class Expectation:
             return "stay"
         if isinstance(outcome, Trouble):
             if outcome.fault is Fault.STALE:
-                return "again" if self.sent.count(index) == 1 else "next"
+                had_its_chance = index in self.stale
+                self.stale.add(index)
+                return "next" if had_its_chance else "again"
             return "next" if outcome.fault in MOVING_FAULTS else "stay"
         if outcome.hides_throttle or outcome.status == 429:
             if scene.on_throttle == "wait" and outcome.retry_after is not None:

@@ -339,6 +339,30 @@ def test_an_attempt_that_was_cut_for_silence_goes_to_the_next() -> None:
     assert fleet.status(14.0).endpoints[0].retry_in == generation
 
 
+def test_an_attempt_that_waits_since_before_learns_of_a_later_silence() -> None:
+    """Its endpoint failed and came back meanwhile; it waits all the longer."""
+    fleet = learned_fleet()
+    ticket = fleet.again(0, 5.0)
+    fleet.note(0, fleet.again(0, 5.0), Effect.FAILURE, 40.0)
+    assert fleet.status(40.0).endpoints[0].state == "failed"
+    fleet.note(0, fleet.again(0, 42.0), Effect.ALIVE, 42.0)
+    assert not fleet.is_silenced(0, ticket)
+    crowd(fleet, 50.0)
+    Flown(fleet, 60.0).begin(60.0)
+    assert fleet.is_silenced(0, ticket)
+
+
+def test_an_answer_that_comes_late_does_not_tell_what_is_usual() -> None:
+    """Late results change nothing: stragglers of an outage would make silence seem usual."""
+    fleet = WatchedFleet(1)
+    early = [fleet.again(0, 0.0) for _ in range(KNOWN)]
+    fleet.reset()
+    for ticket in early:
+        fleet.heard(0, ticket, 60.0, 60.0)
+        fleet.note(0, ticket, Effect.ALIVE, 60.0)
+    assert fleet.usual(fleet.again(0, 60.0)) is None
+
+
 def test_silence_is_not_noticed_if_the_policy_says_so() -> None:
     """``detect_silence=False`` switches it off."""
     fleet = learned_fleet(detect_silence=False)

@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 
 from azure_failover.core.pace import (
     ANY_KIND,
+    CALM,
     CROWD,
     KINDS_KEPT,
     KNOWN,
@@ -17,6 +18,7 @@ from azure_failover.core.pace import (
     Pace,
     Paces,
 )
+from azure_failover.core.ticket import Ticket
 
 SECONDS = st.floats(1e-3, 600.0)
 
@@ -25,14 +27,22 @@ def known_pace(seconds: float = 1.0, count: int = KNOWN) -> Pace:
     """Give a pace whose answers took so long so far."""
     pace = Pace(listens=True)
     for _ in range(count):
-        pace.under_way += 1
+        begin(pace, 1)
         pace.heard(0.0, seconds)
     return pace
 
 
+def enters(pace: Pace) -> bool:
+    """Let an attempt start; tell whether it is one of a crowd."""
+    ticket = Ticket(0, 1, is_probe=False)
+    pace.began(ticket)
+    return ticket.is_crowded
+
+
 def begin(pace: Pace, count: int) -> None:
     """Let attempts start."""
-    pace.under_way += count
+    for sequence in range(1, count + 1):
+        pace.began(Ticket(0, sequence, is_probe=False))
 
 
 @given(st.lists(SECONDS, min_size=KNOWN, max_size=3 * KNOWN))
@@ -106,8 +116,20 @@ def test_attempts_that_end_without_an_answer_wait_no_more() -> None:
     begin(pace, CROWD + 1)
     pace.heard(100.0, None)
     assert pace.silent_at < inf
-    pace.ended()
+    pace.ended(1)
     assert pace.silent_at == inf
+
+
+def test_those_who_began_later_do_not_break_the_silence_when_they_end() -> None:
+    """They owe nothing, whether they wait or are gone."""
+    pace = known_pace()
+    begin(pace, CROWD + 1)
+    pace.heard(100.0, None)
+    silent_at = pace.silent_at
+    late = Ticket(0, CROWD + 2, is_probe=False)
+    pace.began(late)
+    pace.ended(late.sequence)
+    assert pace.silent_at == silent_at < inf
 
 
 def test_nothing_is_silent_as_long_as_nothing_is_known() -> None:
@@ -117,7 +139,6 @@ def test_nothing_is_silent_as_long_as_nothing_is_known() -> None:
     pace.heard(100.0, 1.0)
     assert pace.silent_at == inf
     assert pace.sentry_from == inf
-    assert not pace.is_crowded
 
 
 def test_silence_is_not_listened_for_if_it_is_not_wanted() -> None:
@@ -141,7 +162,7 @@ def test_one_sentry_is_posted_and_relieved(is_answered: bool) -> None:
     if is_answered:
         pace.heard(1.0, None, was_sentry=True)
     else:
-        pace.ended(was_sentry=True)
+        pace.ended(1, was_sentry=True)
     assert pace.sentry_from == CROWD
 
 
@@ -173,3 +194,17 @@ def test_more_kinds_than_can_be_kept_share_one_pace() -> None:
     assert len(found) == KINDS_KEPT + 1
     assert paces.of(("", "999")) is paces.of(ANY_KIND)
     assert paces.of(("chat/completions", "0")) is not paces.of(ANY_KIND)
+
+
+def test_a_crowd_is_remembered_until_it_has_dispersed() -> None:
+    """The first of the next batch can be cut as well; one request after the other never is."""
+    pace = known_pace()
+    assert not any(enters(pace) for _ in range(CROWD)), "too few to make a crowd"
+    assert enters(pace)
+    for _ in range(CROWD + 1):
+        pace.heard(1.0, None)
+    found: list[bool] = []
+    for _ in range(2 * CALM):
+        found.append(enters(pace))
+        pace.heard(1.0, None)
+    assert found == [True] * (CALM - 1) + [False] * (CALM + 1)

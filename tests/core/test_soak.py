@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from checked_fleet import Clockwork
+from clockwork import Clockwork
 from hypothesis import Phase, settings
 from soak import soak
 from test_flights_against_reference import FlightMachine

@@ -36,6 +36,24 @@ def test_the_picture_and_the_page_are_what_the_table_gives(diagram: ModuleType) 
     assert page == diagram.page(page)
 
 
+@pytest.mark.parametrize("page", ["health.md", "failover.md"])
+def test_the_pages_about_health_show_the_picture(page: str) -> None:
+    """And none of them draws another by hand."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert text.count("](health-states.svg)") == 1
+    assert "-->" not in re.sub("<!--.*?-->", "", text)
+
+
+def test_the_short_page_links_to_the_long_one_for_its_rules() -> None:
+    """A link to a section that is gone is a dead one."""
+    short = (DOCS / "failover.md").read_text(encoding="utf-8")
+    long = (DOCS / "health.md").read_text(encoding="utf-8")
+    anchors = {title.lower().replace(" ", "-") for title in re.findall("(?m)^#+ (.*)$", long)}
+    links = re.findall(r"\]\(health\.md#?([^)]*)\)", short)
+    assert "" in links
+    assert {*links} - {""} <= anchors
+
+
 def test_the_picture_shows_every_state_and_every_cue() -> None:
     """Each state once, and each cue once for each arrow that it stands at."""
     picture = (DOCS / "health-states.svg").read_text(encoding="utf-8")

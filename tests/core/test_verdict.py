@@ -25,6 +25,7 @@ OUTCOMES: dict[Fault, tuple[Move, Effect]] = {
     Fault.CONNECT: (Move.NEXT, Effect.FAILURE),
     Fault.CONNECT_TIMEOUT: (Move.NEXT, Effect.FAILURE),
     Fault.POOL_TIMEOUT: (Move.STAY, Effect.NEUTRAL),
+    Fault.QUEUED: (Move.NEXT, Effect.NEUTRAL),
     Fault.LOCAL: (Move.STAY, Effect.NEUTRAL),
     Fault.CANCELLED: (Move.STAY, Effect.NEUTRAL),
     Fault.DEADLINE: (Move.STAY, Effect.NEUTRAL),

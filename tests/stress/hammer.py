@@ -42,6 +42,9 @@ POLICIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "default": {},
     "throttle": {"on_throttle": "failover"},
     "deadline": {"deadline": 20.0},
+    "hedged": {"hedge_after": 0.3, "hedge_probes_after": 0.1},
+    "usual": {"hedge_after": "p95", "hedge_probes_after": 0.1},
+    "spread": {"strategy": "round_robin", "failback_ramp": 2.0},
 }
 """What differs from the default policy, under a name. Pauses are short in all of them."""
 PAUSES: Final = {"pause": 0.05, "max_pause": 0.5, "probe_lease": 600.0}

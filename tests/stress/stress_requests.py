@@ -16,6 +16,7 @@ import attrs
 from stress_regions import Arrival
 
 from azure_failover import Ledger, ledger_of
+from azure_failover.core.ledger import Entry
 
 DEADLINE_MARGIN: Final = 0.3
 """Seconds before a deadline from which on it may be the cause of a loss."""
@@ -238,8 +239,14 @@ def _label_flaws(outcome: Outcome, ledger: Ledger) -> Iterator[str]:
     if [it.outcome for it in answered][-1:] != ["answered"]:
         yield "the ledger does not know the answer"
     after = attempts[attempts.index(answered[-1]) + 1 :] if answered else ()
-    if outcome.status == 200 and any(it.outcome != "cancelled" for it in after):
+    if outcome.status == 200 and any(
+        it.outcome != "cancelled" and it.started > _end(answered[-1]) for it in after
+    ):
         yield "something was tried after the answer"
+
+
+def _end(entry: Entry) -> float:
+    return entry.started + (entry.elapsed or 0.0)
 
 
 def _torn(outcome: Outcome) -> Iterator[str]:

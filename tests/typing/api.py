@@ -125,6 +125,9 @@ def with_credentials() -> Config:
             deadline=30,
             reserve=5,
             retry_budget=0.1,
+            hedge_after="p95",
+            hedge_probes_after=None,
+            detect_silence=False,
         ),
     )
 

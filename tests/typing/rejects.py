@@ -33,6 +33,8 @@ def wrong_key() -> None:
     Policy(failback="sometimes")  # error: arg-type
     Policy(fallback="auto")  # error: call-arg
     Policy(strategy="random")  # error: arg-type
+    Policy(hedge_after="p99")  # error: arg-type
+    Policy(hedge_probes_after="p95")  # error: arg-type
     Client({}, http3=True)  # error: call-arg
     Client(5)  # error: arg-type
     failover_options(auto_failover="no")  # error: arg-type
