@@ -81,10 +81,14 @@ def draw_dead(cells: Sequence[Cell], path: Path) -> None:
         axis.set(xscale="log", yscale="log", title=scenario, xlabel="calls a second")
         axis.set(ylim=(1e-3, 1.3))
         axis.xaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_major_formatter(lambda y, _: f"{100 * y:g} %")
+        axis.yaxis.set_major_formatter(_in_percent)
     axes[0].set_ylabel("share sent to the dead primary")
     _legend(figure, axes[0])
     _save(figure, path)
+
+
+def _in_percent(share: float, _: object) -> str:
+    return f"{100 * share:g} %"
 
 
 def draw_failbacks(failbacks: Mapping[str, Sequence[float]], path: Path) -> None:
@@ -133,7 +137,7 @@ def draw_waits(waits: Mapping[str, Sequence[tuple[float, float]]], path: Path) -
         for came, waited in calls:
             if -3.0 <= came < 20.0:
                 slices.setdefault(int(came // _SLICE), []).append(waited)
-        xs = [number * _SLICE for number in sorted(slices)]
+        xs = [(number + 0.5) * _SLICE for number in sorted(slices)]
         each = [slices[number] for number in sorted(slices)]
         twentieths = [quantiles(waited, n=20) for waited in each]
         axis.fill_between(xs, [e[0] for e in twentieths], [e[-1] for e in twentieths], **_RANGE)
