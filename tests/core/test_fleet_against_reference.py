@@ -279,6 +279,18 @@ class FleetMachine(Clockwork):
         self.under_way.append((index, other))
         self.note(index, probe, effect, hint, None)
 
+    @rule(index=st.integers(0, MOST - 1), effect=st.sampled_from(Effect), is_early=st.booleans())
+    def relapse(self, index: int, effect: Effect, *, is_early: bool) -> None:
+        """What has come back fails again, just when that is forgiven or just before."""
+        index %= len(self.fleet)
+        self.probe(index, Effect.ALIVE, None)
+        forgiven_at = self.fleet.reference.endpoints[index].forgiven_at()
+        if self.now < forgiven_at < inf:
+            self.now = nextafter(forgiven_at, -inf) if is_early else forgiven_at
+            for _ in range(2):
+                self.note(index, self.fleet.again(index, self.now), Effect.FAILURE, None, None)
+            self.probe(index, effect, None)
+
     # Laws of their own.
 
     def is_late(self, index: int, ticket: Ticket) -> bool:

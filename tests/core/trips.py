@@ -79,6 +79,12 @@ class Trip:
     waits: int = 0
 
     @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to come, not even a body."""
+        is_open = self.delivered is not None and self.delivered.is_open
+        return self.command is None and not is_open
+
+    @property
     def due(self) -> float:
         """When its time is over."""
         return inf if self.deadline is None else self.started + self.deadline
