@@ -94,6 +94,14 @@ class Policy:
             waits for a dead one; None for never.
         detect_silence: Whether an endpoint that leaves many requests unanswered for far longer
             than usual is failed at once, before any of them times out.
+        first_token_timeout: Seconds from the headers of an event stream to its first content, after
+            which it is given up for the next endpoint; None for as long as the attempt may wait for
+            a byte. Comments and preambles are no content.
+        stream_idle_timeout: Seconds that may pass between two events of a stream, whatever bytes
+            come in between; None for as long as the attempt may wait for a byte.
+        on_stream_break: What ``Client.stream`` does when a stream breaks off after content came.
+            ``restart``: it says so by an event and begins again on the next endpoint. ``raise``:
+            it raises. A mounted transport can only raise.
         buffer_limit: Bytes up to which a body that can be read only once is kept for a second
             attempt.
     """
@@ -113,12 +121,24 @@ class Policy:
     hedge_after: HedgeDelay = None
     hedge_probes_after: float | None = 2.0
     detect_silence: bool = True
+    first_token_timeout: float | None = None
+    stream_idle_timeout: float | None = None
+    on_stream_break: Literal["restart", "raise"] = "restart"
     buffer_limit: int = 32 * 1024 * 1024
 
     def __attrs_post_init__(self) -> None:
         raise_flaws(policy_flaws(attrs.asdict(self, recurse=False)), "Policy")
 
 
+_SECONDS: Final = (
+    "deadline",
+    "pause",
+    "max_pause",
+    "probe_lease",
+    "hedge_probes_after",
+    "first_token_timeout",
+    "stream_idle_timeout",
+)
 CHOICES: Final = choices_of(Policy)
 """The fields of a policy that are one of a few words, and these words."""
 
@@ -132,11 +152,7 @@ def attempt_timeout_flaws(values: Mapping[str, Any]) -> list[Flaw]:
 
 def policy_flaws(values: Mapping[str, Any]) -> list[Flaw]:
     """Check a policy's values; a field that is missing is not looked at."""
-    flaws = [
-        flaw
-        for field in ("deadline", "pause", "max_pause", "probe_lease", "hedge_probes_after")
-        for flaw in seconds_flaw(field, values.get(field))
-    ]
+    flaws = [flaw for field in _SECONDS for flaw in seconds_flaw(field, values.get(field))]
     if not flaws and values.get("max_pause", 300.0) < values.get("pause", 1.0):
         flaws.append(Flaw("max_pause", "is shorter than pause", "make it the longer one"))
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -26,11 +26,13 @@ class FailoverOptions:
         deadline: Seconds that all attempts together may take; None for the policy's deadline.
         timeout: Seconds that each phase of an attempt may take, in place of the endpoint's
             ``timeout``; None for the endpoint's.
+        avoid: Names of endpoints that are not tried, not even as a last resort.
     """
 
     auto_failover: bool = True
     deadline: float | None = None
     timeout: float | None = None
+    avoid: Collection[str] = ()
 
     def __attrs_post_init__(self) -> None:
         problems: list[Problem] = []
@@ -41,6 +43,9 @@ class FailoverOptions:
             if seconds is not None and not is_seconds(seconds):
                 what = "is not a positive number of seconds"
                 problems.append(Problem(field, what, "give one, or None"))
+        avoid: object = self.avoid
+        if isinstance(avoid, str) or not isinstance(avoid, Collection):
+            problems.append(Problem("avoid", "is not a collection of names", "give a list or set"))
         if problems:
             raise ConfigError(problems, source="the request's failover options")
 
@@ -51,6 +56,7 @@ class OptionFields(TypedDict, total=False):
     auto_failover: bool
     deadline: float | None
     timeout: float | None
+    avoid: Collection[str]
 
 
 DEFAULT_OPTIONS: Final = FailoverOptions()

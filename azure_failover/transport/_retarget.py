@@ -6,13 +6,14 @@ once, and URLs are cached by the raw path, since parsing one costs more than all
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Generic
 
 import attrs
 
 from azure_failover.core.config import Config
 from azure_failover.core.credentials import Secret
+from azure_failover.core.errors import ConfigError, Problem
 from azure_failover.core.mobility import Mobility, habit_of
 from azure_failover.core.routes import Form, Route, parse_route
 from azure_failover.transport._family import Family, Req, Resp, Url
@@ -55,6 +56,7 @@ class Retargeter(Generic[Req, Resp]):
         for index, endpoint in enumerate(config.endpoints):
             origin = (endpoint.base.scheme, endpoint.base.netloc.encode())
             self._at_origin.setdefault(origin, []).append(index)
+        self._names = tuple(endpoint.name for endpoint in config.endpoints)
         self._deployments = tuple(endpoint.deployment_name for endpoint in config.endpoints)
         self._itineraries: dict[tuple[str, str, bytes, bytes], Itinerary] = {}
 
@@ -108,14 +110,24 @@ class Retargeter(Generic[Req, Resp]):
     def closed(self, journey: Journey[Req]) -> Mapping[int, str]:
         """Find the endpoints that cannot take this request, and say why."""
         itinerary = journey.itinerary
-        if itinerary.habit.mobility is not Mobility.MOVES:
-            return itinerary.closed
-        unreadable = {
-            index: "calls the deployment differently, and the body cannot be rewritten"
-            for index, target in enumerate(self._targets)
-            if journey.renamed(index, target.names) is None
-        }
-        return {**unreadable, **itinerary.closed} if unreadable else itinerary.closed
+        found: dict[int, str] = {}
+        if itinerary.habit.mobility is Mobility.MOVES:
+            found = {
+                index: "calls the deployment differently, and the body cannot be rewritten"
+                for index, target in enumerate(self._targets)
+                if journey.renamed(index, target.names) is None
+            }
+        if journey.options.avoid:
+            found |= dict.fromkeys(self._indices_of(journey.options.avoid), "is to be avoided")
+        return {**found, **itinerary.closed} if found else itinerary.closed
+
+    def _indices_of(self, names: Iterable[str]) -> list[int]:
+        unknown = sorted(set(names) - set(self._names))
+        if unknown:
+            remedy = f"the endpoints are {', '.join(self._names)}"
+            problem = Problem("avoid", f"{unknown[0]!r} is no endpoint's name", remedy)
+            raise ConfigError([problem], source="the request's failover options")
+        return [self._names.index(name) for name in names]
 
     def shown_url(self, index: int, itinerary: Itinerary) -> str:
         """Give the URL of a request at endpoint ``index``, without credentials."""
