@@ -14,6 +14,7 @@ from typing import Any, Final, assert_never, cast
 import attrs
 
 from azure_failover.core._policy import Policy
+from azure_failover.core.sse import StreamError
 
 RETRY_AFTER_CAP = 120.0
 """A ``Retry-After`` longer than this many seconds counts as this many for our own pauses."""
@@ -160,6 +161,43 @@ def judge_answer(status: int, *, hides_throttle: bool = False, error: bytes = b"
     if status in (400, 404) and is_missing_deployment(error):
         return _MISCONFIGURED
     return STATUSES.get(status, ALIVE)
+
+
+HIDDEN_STATUSES: Final[Mapping[str, int]] = {
+    "authentication_error": 401,
+    "bad_request": 400,
+    "content_filter": 400,
+    "context_length_exceeded": 400,
+    "DeploymentNotFound": 404,
+    "insufficient_quota": 429,
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "not_found": 404,
+    "not_found_error": 404,
+    "permission_denied": 403,
+    "permission_error": 403,
+    "rate_limit_exceeded": 429,
+    "string_above_max_length": 400,
+    "too_many_requests": 429,
+    "unsupported_parameter": 400,
+    "unsupported_value": 400,
+}
+"""Code or type of an error event -> the status that an answer with this error would have."""
+
+
+def hidden_status(error: StreamError) -> int:
+    """Say which status an event stream of status 200 hides that brings an error in place of content.
+
+    What is neither the caller's fault nor throttling counts as the endpoint's: 500.
+    """
+    for word in (error.code, error.kind):
+        if word in HIDDEN_STATUSES:
+            return HIDDEN_STATUSES[word]
+        if word.isdecimal() and 400 <= int(word) < 600:  # noqa: PLR2004
+            return int(word)
+        if word.lower().startswith("invalid_") or "image" in word:
+            return 400
+    return 404 if is_missing_deployment(error.body) else 500
 
 
 def is_missing_deployment(body: bytes) -> bool:
