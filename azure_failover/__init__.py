@@ -14,6 +14,12 @@ The openai SDK uses httpx2 since 3.0: take ``FailoverTransport`` from
 :mod:`azure_failover.httpx2` there.
 """
 
+from azure_failover._client_streams import (
+    AsyncChatStream,
+    AsyncEventStream,
+    ChatStream,
+    EventStream,
+)
 from azure_failover.chat import (
     ChatCompletion,
     Choice,
@@ -42,10 +48,20 @@ from azure_failover.core.errors import (
     RequestTimeoutError,
     ServiceUnavailableError,
     StatusError,
+    StreamBrokenError,
 )
 from azure_failover.core.explanation import Explanation, Stop
 from azure_failover.core.ledger import Entry, Ledger, Phase
+from azure_failover.core.sse import ServerSentEvent
 from azure_failover.core.status import EndpointStatus, Status
+from azure_failover.streams import (
+    ChatEvent,
+    Finished,
+    RefusalDelta,
+    StreamRestarted,
+    TextDelta,
+    ToolCallDelta,
+)
 from azure_failover.transport._httpx import FailoverTransport
 from azure_failover.transport._labels import ledger_of
 from azure_failover.transport._options import FailoverOptions, failover_options
@@ -55,12 +71,16 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AllEndpointsFailed",
+    "AsyncChatStream",
     "AsyncClient",
+    "AsyncEventStream",
     "AttemptTimeout",
     "AuthenticationError",
     "AzureFailoverError",
     "BadRequestError",
     "ChatCompletion",
+    "ChatEvent",
+    "ChatStream",
     "Choice",
     "Client",
     "Config",
@@ -71,9 +91,11 @@ __all__ = [
     "Endpoint",
     "EndpointStatus",
     "Entry",
+    "EventStream",
     "Explanation",
     "FailoverOptions",
     "FailoverTransport",
+    "Finished",
     "FunctionCall",
     "InvalidResponseError",
     "Ledger",
@@ -84,17 +106,23 @@ __all__ = [
     "Policy",
     "Problem",
     "RateLimitError",
+    "RefusalDelta",
     "RequestError",
     "RequestTimeoutError",
     "Runtime",
     "Secret",
+    "ServerSentEvent",
     "ServiceUnavailableError",
     "Status",
     "StatusError",
     "Stop",
+    "StreamBrokenError",
+    "StreamRestarted",
+    "TextDelta",
     "TokenCredential",
     "TokenProvider",
     "ToolCall",
+    "ToolCallDelta",
     "Usage",
     "__version__",
     "failover_options",

@@ -57,7 +57,7 @@ class Base:
 
     def __init__(self, config: Config, options: TransportOptions) -> None:
         self._transport: Final = FailoverTransport(config, **options)
-        self._wall = (options.get("runtime") or Runtime()).wall
+        self._calls: Final = Calls(config, options.get("runtime") or Runtime())
 
     @property
     def config(self) -> Config:
@@ -86,7 +86,7 @@ class Base:
             payload: As for :meth:`Client.request`.
             deployment: As for :meth:`Client.request`.
         """
-        call = self._prepare(operation, payload, deployment, FailoverOptions())
+        call = self._calls.prepare(operation, payload, deployment, FailoverOptions())
         return self._transport.explain(httpx.Request(**call))
 
     def reset(self) -> None:
@@ -99,7 +99,16 @@ class Base:
         names = ", ".join(endpoint.name for endpoint in endpoints)
         return f"<{type(self).__name__} {names}>"
 
-    def _prepare(
+
+class Calls:
+    """Builds requests, and reads what came of them."""
+
+    def __init__(self, config: Config, runtime: Runtime) -> None:
+        self.config: Final = config
+        self.clock: Final = runtime.clock
+        self._wall = runtime.wall
+
+    def prepare(
         self,
         operation: str,
         payload: Mapping[str, Any] | None,
@@ -130,7 +139,7 @@ class Base:
             "extensions": {EXTENSION: options},
         }
 
-    def _result(self, response: httpx.Response) -> tuple[dict[str, Any], Ledger]:
+    def result(self, response: httpx.Response) -> tuple[dict[str, Any], Ledger]:
         """Read an answer, or raise the error that it is."""
         ledger = ledger_of(response)
         assert ledger is not None
@@ -149,24 +158,64 @@ class Base:
         return answer, ledger
 
     def _raise_status(self, response: httpx.Response, body: object, ledger: Ledger) -> NoReturn:
-        status = response.status_code
-        code, message = error_facts(_as_object(body) or response.content)
-        text = ": ".join(part for part in (code if code != str(status) else None, message) if part)
-        error: StatusError = error_for_status(status)(
-            self.config.redact(f"{ledger.endpoint} answered {status}" + (text and f": {text}")),
-            status=status,
-            code=code,
-            body=body,
-            retry_after=hint_in(
-                response.headers,
-                wall=self._wall(),
-                is_throttled=status == 429,  # noqa: PLR2004
-            ),
-            ledger=ledger,
-        )
+        facts = _as_object(body) or response.content
+        error = self.status_error(response.status_code, facts, response.headers, ledger)
+        error.body = body
         _raise(error, ledger)
 
-    def _raise_transport(self, error: httpx.TransportError) -> NoReturn:
+    def status_error(
+        self,
+        status: int,
+        facts: bytes | Mapping[str, Any],
+        headers: Mapping[str, str],
+        ledger: Ledger,
+        *,
+        what: str = "answered",
+    ) -> StatusError:
+        """Make the error of a status.
+
+        Args:
+            status: The HTTP status.
+            facts: The answer's body.
+            headers: The answer's headers.
+            ledger: What was tried.
+            what: What the endpoint did.
+        """
+        code, message = error_facts(facts)
+        text = ": ".join(part for part in (code if code != str(status) else None, message) if part)
+        is_throttled = status == 429  # noqa: PLR2004
+        return error_for_status(status)(
+            self.config.redact(f"{ledger.endpoint} {what} {status}" + (text and f": {text}")),
+            status=status,
+            code=code,
+            retry_after=hint_in(headers, wall=self._wall(), is_throttled=is_throttled),
+            ledger=ledger,
+        )
+
+    def is_event_stream(self, response: httpx.Response) -> bool:
+        """Tell whether an answer is an event stream."""
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return response.status_code == 200 and kind == "text/event-stream"  # noqa: PLR2004
+
+    def no_stream(self, response: httpx.Response) -> InvalidResponseError:
+        """Give the error that a success is which is no event stream.
+
+        Args:
+            response: The answer; read if it is an error, which is raised.
+        """
+        if response.is_error:
+            self.result(response)
+        ledger = ledger_of(response)
+        assert ledger is not None
+        kind = response.headers.get("content-type") or "a body of no type"
+        return InvalidResponseError(
+            f"{ledger.endpoint} answered {response.status_code} with {kind}, which is no event "
+            f"stream",
+            ledger=ledger,
+        )
+
+    def raise_transport(self, error: httpx.TransportError) -> NoReturn:
+        """Raise the error that stands for one of httpx's."""
         ledger = ledger_of(error) or Ledger(())
         kind = (
             RequestTimeoutError
@@ -197,8 +246,19 @@ def chat_payload(messages: Messages, params: Mapping[str, Any]) -> dict[str, Any
         ValueError: If there are no messages, or a stream is asked for.
     """
     if params.get("stream"):
-        raise ValueError("chat() gives a whole answer; leave out stream=True")
-    listed = [{"role": "user", "content": messages}] if isinstance(messages, str) else [*messages]
-    if not listed:
+        raise ValueError("chat() gives a whole answer: leave out stream=True, or call stream()")
+    return {**params, "messages": listed(messages)}
+
+
+def listed(messages: Messages) -> list[Mapping[str, Any]]:
+    """Give messages as a list.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    found: list[Mapping[str, Any]] = (
+        [{"role": "user", "content": messages}] if isinstance(messages, str) else [*messages]
+    )
+    if not found:
         raise ValueError("messages is empty: give at least one, or a text")
-    return {**params, "messages": listed}
+    return found

@@ -155,6 +155,7 @@ def _without_nulls(kind: type[Any]) -> Callable[[Any, Any], Any]:
 
 _CONVERTER: Final = Converter(detailed_validation=False)
 _CONVERTER.register_structure_hook_factory(attrs.has, _without_nulls)
+_UNSTRUCTURED: Final = (BaseValidationError, ValueError, TypeError, KeyError, AttributeError)
 Body = TypeVar("Body")
 
 
@@ -176,6 +177,18 @@ def chat_completion(raw: Mapping[str, Any], *, endpoint: str, ledger: Ledger) ->
         ledger=ledger,
         raw=raw,
     )
+
+
+def usage_in(raw: Mapping[str, Any]) -> Usage:
+    """Structure what an answer says of its tokens.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    try:
+        return _CONVERTER.structure(raw, Usage)
+    except _UNSTRUCTURED as error:
+        raise ValueError("usage cannot be read") from error
 
 
 def embeddings(raw: Mapping[str, Any], *, endpoint: str, ledger: Ledger) -> Embeddings:
@@ -200,7 +213,7 @@ def embeddings(raw: Mapping[str, Any], *, endpoint: str, ledger: Ledger) -> Embe
 def _structure(raw: Mapping[str, Any], kind: type[Body], what: str, ledger: Ledger) -> Body:
     try:
         return _CONVERTER.structure(raw, kind)
-    except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except _UNSTRUCTURED as error:
         raise InvalidResponseError(
             f"the answer is not {what}: {type(error).__name__}", ledger=ledger
         ) from error

@@ -1,7 +1,8 @@
-"""``Client`` and ``AsyncClient``: chat, embeddings and raw calls over the failover transport.
+"""``Client`` and ``AsyncClient``: chats, streams, embeddings, raw calls over the transport.
 
 Thin: where a request goes is decided in the transport, what its answer means in
-:mod:`azure_failover._client_base`. The two classes stand side by side and differ in ``await``.
+:mod:`azure_failover._client_base`, what becomes of a stream in
+:mod:`azure_failover._client_streams`. The two classes stand side by side and differ in ``await``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from typing import Any, Self, Unpack
 import httpx
 
 from azure_failover._client_base import Base, Messages, TransportOptions, chat_payload
+from azure_failover._client_streams import (
+    AsyncChatStream,
+    AsyncEventStream,
+    ChatStream,
+    EventStream,
+)
+from azure_failover._stream_base import chat_call, stream_call
 from azure_failover.chat import ChatCompletion, Embeddings, chat_completion, embeddings
 from azure_failover.core.config import ConfigSource, read_config, sync_problems
 from azure_failover.core.errors import ConfigError
@@ -84,6 +92,70 @@ class Client(Base):
         )
         return chat_completion(raw, endpoint=ledger.endpoint or "", ledger=ledger)
 
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        deployment: str | None = None,
+        auto_failover: bool = True,
+        timeout: float | None = None,
+        **params: Any,  # noqa: ANN401  (whatever Azure takes)
+    ) -> ChatStream:
+        """Ask for a chat completion that comes piece by piece; sent on entering the block.
+
+        ::
+
+            with client.stream("Hello") as stream:
+                for event in stream:
+                    print(event)
+
+        Until its first content is there, a stream fails over unseen. One that breaks off later
+        begins again at another endpoint, and says so by
+        :class:`~azure_failover.StreamRestarted`, unless ``policy.on_stream_break`` is ``raise``.
+
+        Args:
+            messages: As for :meth:`chat`.
+            deployment: As for :meth:`chat`.
+            auto_failover: As for :meth:`chat`; False also raises what breaks off.
+            timeout: As for :meth:`chat`.
+            params: As for :meth:`chat`. The usage comes at the end unless ``stream_options`` says
+                otherwise.
+
+        Raises:
+            RequestError: On entering as :meth:`chat` does; on reading see
+                :class:`~azure_failover.ChatStream`.
+        """
+        options = FailoverOptions(auto_failover=auto_failover, timeout=timeout)
+        call = chat_call(messages, params, deployment, options)
+        return ChatStream(self._calls, call, self._open)
+
+    def stream_request(
+        self,
+        operation: str,
+        payload: Mapping[str, Any],
+        *,
+        deployment: str | None = None,
+        auto_failover: bool = True,
+        timeout: float | None = None,
+    ) -> EventStream:
+        """Call any operation that streams, such as ``responses``, and give its raw events.
+
+        Breaks are met as by :meth:`stream`.
+
+        Args:
+            operation: As for :meth:`request`.
+            payload: The JSON to POST; ``"stream": true`` is added unless it says otherwise.
+            deployment: As for :meth:`chat`.
+            auto_failover: As for :meth:`stream`.
+            timeout: As for :meth:`chat`.
+
+        Raises:
+            RequestError: As for :meth:`stream`.
+        """
+        options = FailoverOptions(auto_failover=auto_failover, timeout=timeout)
+        call = stream_call(operation, payload, deployment, options)
+        return EventStream(self._calls, call, self._open)
+
     def embed(
         self,
         texts: str | Sequence[str],
@@ -134,12 +206,27 @@ class Client(Base):
         deployment: str | None,
         options: FailoverOptions,
     ) -> tuple[dict[str, Any], Ledger]:
-        call = self._prepare(operation, payload, deployment, options)
+        call = self._calls.prepare(operation, payload, deployment, options)
         try:
             response = self._http.request(**call)
         except httpx.TransportError as error:
-            self._raise_transport(error)
-        return self._result(response)
+            self._calls.raise_transport(error)
+        return self._calls.result(response)
+
+    def _open(self, call: dict[str, Any]) -> httpx.Response:
+        """Send a request, and give its answer if that is an event stream."""
+        try:
+            response = self._http.send(self._http.build_request(**call), stream=True)
+            if self._calls.is_event_stream(response):
+                return response
+            try:
+                if response.is_error:
+                    response.read()
+            finally:
+                response.close()
+        except httpx.TransportError as error:
+            self._calls.raise_transport(error)
+        raise self._calls.no_stream(response)
 
     def close(self) -> None:
         """Close all connections."""
@@ -204,6 +291,34 @@ class AsyncClient(Base):
         )
         return chat_completion(raw, endpoint=ledger.endpoint or "", ledger=ledger)
 
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        deployment: str | None = None,
+        auto_failover: bool = True,
+        timeout: float | None = None,
+        **params: Any,  # noqa: ANN401  (whatever Azure takes)
+    ) -> AsyncChatStream:
+        """Ask for a chat completion that comes piece by piece; see :meth:`Client.stream`."""
+        options = FailoverOptions(auto_failover=auto_failover, timeout=timeout)
+        call = chat_call(messages, params, deployment, options)
+        return AsyncChatStream(self._calls, call, self._open)
+
+    def stream_request(
+        self,
+        operation: str,
+        payload: Mapping[str, Any],
+        *,
+        deployment: str | None = None,
+        auto_failover: bool = True,
+        timeout: float | None = None,
+    ) -> AsyncEventStream:
+        """Call any operation that streams; see :meth:`Client.stream_request`."""
+        options = FailoverOptions(auto_failover=auto_failover, timeout=timeout)
+        call = stream_call(operation, payload, deployment, options)
+        return AsyncEventStream(self._calls, call, self._open)
+
     async def embed(
         self,
         texts: str | Sequence[str],
@@ -242,12 +357,27 @@ class AsyncClient(Base):
         deployment: str | None,
         options: FailoverOptions,
     ) -> tuple[dict[str, Any], Ledger]:
-        call = self._prepare(operation, payload, deployment, options)
+        call = self._calls.prepare(operation, payload, deployment, options)
         try:
             response = await self._http.request(**call)
         except httpx.TransportError as error:
-            self._raise_transport(error)
-        return self._result(response)
+            self._calls.raise_transport(error)
+        return self._calls.result(response)
+
+    async def _open(self, call: dict[str, Any]) -> httpx.Response:
+        """Send a request, and give its answer if that is an event stream."""
+        try:
+            response = await self._http.send(self._http.build_request(**call), stream=True)
+            if self._calls.is_event_stream(response):
+                return response
+            try:
+                if response.is_error:
+                    await response.aread()
+            finally:
+                await response.aclose()
+        except httpx.TransportError as error:
+            self._calls.raise_transport(error)
+        raise self._calls.no_stream(response)
 
     async def aclose(self) -> None:
         """Close all connections."""

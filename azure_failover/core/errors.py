@@ -95,6 +95,20 @@ class AllEndpointsFailed(RequestError):  # noqa: N818  (the documented name)
         super().__init__(f"all {count} endpoints failed:{lines}", ledger=ledger)
 
 
+class StreamBrokenError(RequestError):
+    """A stream broke off after content had come, and did not begin again.
+
+    The message names the endpoint, what broke, and why it ended there; ``__cause__`` is what broke.
+
+    Attributes:
+        text: The text of the first choice that had come: a part of an answer, no short one.
+    """
+
+    def __init__(self, message: str, *, text: str = "", ledger: Ledger | None = None) -> None:
+        super().__init__(message, ledger=ledger)
+        self.text = text
+
+
 class StatusError(RequestError):
     """The endpoint answered with an HTTP error status.
 

@@ -110,6 +110,21 @@ class Ledger:
         """The entries that were really sent, without the skips."""
         return tuple(entry for entry in self.entries if entry.outcome != "skipped")
 
+    def followed_by(self, later: Ledger, after: float) -> Ledger:
+        """Give the ledger of a call that began again: these entries, then the later ones.
+
+        Args:
+            later: The ledger of the request that came later; it says who answered in the end.
+            after: Seconds from the start of this request to the start of that one.
+        """
+
+        def entries() -> tuple[Entry, ...]:
+            return self.entries + tuple(
+                attrs.evolve(entry, started=entry.started + after) for entry in later.entries
+            )
+
+        return Ledger(entries, endpoint=later.endpoint, is_exhausted=later.is_exhausted)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Ledger):
             return NotImplemented
