@@ -229,7 +229,7 @@ class Flight(Generic[R]):
             return self._go_on(now)
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
-        if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
+        if verdict.move is Move.SAME_ONCE and not self._deadline.is_late(now):
             self._second_chances |= 1 << attempt.index
             self._again(attempt, now, is_fresh=True)
             return self.proceed(now)
@@ -312,20 +312,15 @@ class Flight(Generic[R]):
         """Tell whether a throttled request may wait for its endpoint, and take the wait."""
         if hint is None or self._waited or hint > RETRY_AFTER_CAP:
             return False
-        self._waited = self._may_repeat(attempt, now, wait=hint)
-        self._wait = hint if self._waited else 0.0
-        return self._waited
-
-    def _may_repeat(self, attempt: Attempt, now: float, *, wait: float = 0.0) -> bool:
-        """Tell whether time and budget are left for one more attempt at the same endpoint."""
-        if self._deadline.is_late(now + wait):
+        if self._deadline.is_late(now + hint):
             return False
         refused = self._fleet.refuse_retry(attempt.index, now)
-        if refused is None:
-            return True
-        self._events = (*self._events, refused)
-        attempt.error = "; ".join(filter(None, (attempt.error, "retry budget spent")))
-        return False
+        if refused is not None:
+            self._events = (*self._events, refused)
+            attempt.error = "; ".join(filter(None, (attempt.error, "retry budget spent")))
+            return False
+        self._waited, self._wait = True, hint
+        return True
 
     def _allowance(self, now: float) -> float | None:
         """Give the seconds that an attempt may take; None without a deadline.

@@ -363,7 +363,21 @@ class FlightMachine(Clockwork):
             case _:
                 assert_never(report)
         trip.may_repeat &= not trip.flying
-        self.obey(trip, trip.flight.tell(report, self.now))
+        command = trip.flight.tell(report, self.now)
+        if isinstance(report, Failed):
+            self.has_its_second_chance(trip, report, command)
+        self.obey(trip, command)
+
+    def has_its_second_chance(self, trip: Trip, report: Failed, command: Command[Response]) -> None:
+        """Promise 1: a stale connection is tried again at once and afresh, whatever else goes on.
+
+        Not where another attempt is under way or has been answered, nor after the deadline.
+        """
+        is_free = trip.is_replayable or not report.was_sent
+        if trip.may_repeat and is_free and not trip.held and self.now < trip.last_start:
+            assert isinstance(command, Send)
+            assert command.attempt.index == report.attempt.index
+            assert command.attempt.is_fresh
 
     @precondition(lambda self: any(trip.wakes < inf for trip in self.waiting_for(Send, Await)))
     @rule(which=st.integers(0, 100), oversleep=st.just(0.0) | st.floats(-1.0, 2.0))
