@@ -74,9 +74,9 @@ class Policy:
             take, and the phases add up.
         reserve: Seconds of the deadline that are kept for each endpoint that could still be tried,
             as long as the attempt itself gets at least twice as much as each of them.
-        retry_budget: Share of the requests that may get a second attempt at the same endpoint,
-            after a stale connection or a wait; beside it 1 every 2 s is allowed, and 10 saved up.
-            0 allows none at all.
+        retry_budget: Share of the requests that may wait for a throttled endpoint and try it
+            again (``on_throttle="wait"``); beside it 1 every 2 s is allowed, and 10 saved up.
+            0 allows none at all. A second chance after a stale connection needs no budget.
         attempt_timeout: Seconds that each phase of an attempt may take at most.
         pause: Seconds for which a failed endpoint is passed over at first.
         max_pause: Seconds up to which that pause grows, a third of the time for which the endpoint

@@ -74,14 +74,17 @@ class Budget:
 
 
 class Budgets:
-    """What a fleet's requests share: second attempts and hedges. Not thread-safe.
+    """What a fleet's requests share: attempts after a wait, and hedges. Not thread-safe.
+
+    Second chances after a stale connection are not rationed: the endpoint has not answered to the
+    first attempt, each connection of a pool dies but once, and the second goes over a fresh one.
 
     Requests are counted by the attempts that its endpoints have seen, so that those that need
     nothing extra pay nothing.
     """
 
     def __init__(self, retries: float) -> None:
-        """Begin with full budgets; ``retries`` is their share of second attempts."""
+        """Begin with full budgets; ``retries`` is the share of requests that may wait."""
         self.retries: Final = Budget(retries)
         self._hedges: Final = Budget(HEDGED, rate=0.0, capacity=3.0)
         self.further = 0
@@ -91,7 +94,7 @@ class Budgets:
         return sum(each.started for each in health) - self.further
 
     def take_retry(self, health: Iterable[Health], now: float) -> bool:
-        """Take a second attempt at an endpoint, if there is one."""
+        """Take one more attempt at a throttled endpoint, if there is one."""
         return self.retries.take(self._requests(health), now)
 
     def take_hedge(self, health: Iterable[Health], now: float) -> bool:

@@ -43,7 +43,7 @@ class EndpointMisconfigured:
 
 @attrs.frozen
 class RetryRefused:
-    """A request got no second attempt at an endpoint: the retry budget is spent.
+    """A throttled request got no second attempt at its endpoint: the retry budget is spent.
 
     Attributes:
         endpoint: The endpoint's name.

@@ -288,7 +288,7 @@ class Fleet:
             return self._homes.of(ids)
 
     def refuse_retry(self, index: int, now: float) -> RetryRefused | None:
-        """Take a second attempt at an endpoint from the retry budget, or tell that it is spent."""
+        """Take one more attempt after a wait from the retry budget, or tell that it is spent."""
         with self._lock:
             if self._budgets.take_retry(self._health, now):
                 return None

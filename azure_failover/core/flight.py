@@ -25,6 +25,7 @@ from azure_failover.core.hedging import UnderWay
 from azure_failover.core.ledger import Ledger, Phase, in_words
 from azure_failover.core.logbook import Logbook
 from azure_failover.core.pace import ANY_KIND, Kind
+from azure_failover.core.sse import StreamError
 from azure_failover.core.steps import (
     Answered,
     Attempt,
@@ -46,9 +47,11 @@ from azure_failover.core.ticket import Ticket
 from azure_failover.core.verdict import (
     ALIVE,
     RETRY_AFTER_CAP,
+    Effect,
     Fault,
     Move,
     Verdict,
+    hidden_status,
     judge_answer,
     judge_fault,
     settled,
@@ -161,20 +164,18 @@ class Flight(Generic[R]):
         attempt = report.attempt
         self._under_way.attempts.remove(attempt)
         attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
-        verdict = judge_answer(
-            report.status, hides_throttle=report.hides_throttle, error=report.body
-        )
-        is_usual = verdict is ALIVE and report.status < 400  # noqa: PLR2004
-        elapsed = now - attempt.started if is_usual else None
+        status = report.hides or report.status
+        verdict = judge_answer(status, error=report.body)
+        is_good = status < 400  # noqa: PLR2004
+        elapsed = now - attempt.started if is_good and verdict is ALIVE else None
         self._fleet.heard(attempt.index, attempt.ticket, now, elapsed)
-        is_open = False
-        if report.status >= 400 or report.hides_throttle:  # noqa: PLR2004
+        if not is_good:
             attempt.error = self._logbook.error_in(report)
             self._note(attempt, verdict, now, report.retry_after)
-        else:
-            is_open = not report.is_complete
-            if report.is_complete:
-                self._note(attempt, verdict, now)
+        elif report.is_complete or report.has_content:
+            attempt.is_settled = report.has_content
+            self._note(attempt, verdict, now)
+        is_open = is_good and not report.is_complete
         move = (
             settled(verdict.move, self._fleet.config.policy) if self._is_replayable else Move.STAY
         )
@@ -228,7 +229,7 @@ class Flight(Generic[R]):
             return self._go_on(now)
         if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
             return GiveUp(report.error)
-        if verdict.move is Move.SAME_ONCE and self._may_repeat(attempt, now):
+        if verdict.move is Move.SAME_ONCE and not self._deadline.is_late(now):
             self._second_chances |= 1 << attempt.index
             self._again(attempt, now, is_fresh=True)
             return self.proceed(now)
@@ -280,10 +281,21 @@ class Flight(Generic[R]):
         unless the endpoint has failed or been reset meanwhile.
         """
         attempt.error = self._fleet.config.redact(in_words(error))
+        self._note_late(attempt, judge_fault(fault), now)
+
+    def stream_failed(self, attempt: Attempt, error: StreamError, now: float) -> None:
+        """Take in that a stream brought an error behind its content; the caller got that too."""
+        hidden = hidden_status(error)
+        attempt.error = self._logbook.code_in(error.body) or f"hides {hidden}"
+        self._note_late(attempt, judge_answer(hidden, error=error.body), now)
+
+    def _note_late(self, attempt: Attempt, verdict: Verdict, now: float) -> None:
         attempt.phase = Phase.BODY
+        if verdict.effect is Effect.ALIVE:
+            return
         if attempt.is_settled:
             attempt.ticket = self._fleet.resume(attempt.index, attempt.ticket, now)
-        self._note(attempt, judge_fault(fault), now)
+        self._note(attempt, verdict, now)
 
     def take_events(self) -> tuple[Event, ...]:
         """Give what the journey changed about endpoints since this was asked last."""
@@ -300,20 +312,15 @@ class Flight(Generic[R]):
         """Tell whether a throttled request may wait for its endpoint, and take the wait."""
         if hint is None or self._waited or hint > RETRY_AFTER_CAP:
             return False
-        self._waited = self._may_repeat(attempt, now, wait=hint)
-        self._wait = hint if self._waited else 0.0
-        return self._waited
-
-    def _may_repeat(self, attempt: Attempt, now: float, *, wait: float = 0.0) -> bool:
-        """Tell whether time and budget are left for one more attempt at the same endpoint."""
-        if self._deadline.is_late(now + wait):
+        if self._deadline.is_late(now + hint):
             return False
         refused = self._fleet.refuse_retry(attempt.index, now)
-        if refused is None:
-            return True
-        self._events = (*self._events, refused)
-        attempt.error = "; ".join(filter(None, (attempt.error, "retry budget spent")))
-        return False
+        if refused is not None:
+            self._events = (*self._events, refused)
+            attempt.error = "; ".join(filter(None, (attempt.error, "retry budget spent")))
+            return False
+        self._waited, self._wait = True, hint
+        return True
 
     def _allowance(self, now: float) -> float | None:
         """Give the seconds that an attempt may take; None without a deadline.

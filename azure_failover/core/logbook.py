@@ -49,10 +49,15 @@ class Logbook:
 
     def error_in(self, report: Answered[R]) -> str | None:
         """Say in a word what an error answer says; None if it has none of its own."""
-        if report.hides_throttle:
-            return "throttled in the stream"
-        code, _ = error_facts(report.body)
-        if code is None or code == str(report.status):
+        code = self.code_in(report.body, report.status)
+        if report.hides is None:
+            return code
+        return f"hides {report.hides}" if code is None else f"hides {report.hides}: {code}"
+
+    def code_in(self, body: bytes, status: int | None = None) -> str | None:
+        """Give the code of an error's JSON; None if it only repeats the status, or has none."""
+        code, _ = error_facts(body)
+        if code is None or code == str(status):
             return None
         return self._config.redact(code)[:_LONGEST_CODE]
 

@@ -228,7 +228,7 @@ class Opening:
     """Holds a stream's first bytes back until an event bears content, or says that it failed."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
+        self.dialect = dialect
         self._decoder = Decoder()
         self._size = 0
         self.held: list[bytes] = []
@@ -241,7 +241,7 @@ class Opening:
         self.held.append(chunk)
         self._size += len(chunk)
         for event in self._decoder.feed(chunk):
-            match self._dialect.sort(event):
+            match self.dialect.sort(event):
                 case Sort.PREAMBLE:
                     continue
                 case Sort.ERROR:
@@ -254,7 +254,7 @@ class Opening:
     @property
     def may_end(self) -> bool:
         """Whether a stream that ends here, without content, is complete."""
-        return not self._dialect.marker
+        return not self.dialect.marker
 
 
 class Follower:
@@ -263,11 +263,11 @@ class Follower:
     Looks for the ends of events only, and at the last one when it matters.
     """
 
-    __slots__ = ("_dialect", "_edge", "_head", "_is_done", "_last", "_separator", "_width")
+    __slots__ = ("_edge", "_head", "_is_done", "_last", "_separator", "_width", "dialect")
 
     def __init__(self, dialect: Dialect, opening: bytes) -> None:
         """Begin behind the bytes of the opening."""
-        self._dialect = dialect
+        self.dialect = dialect
         self._separator = next(
             (mark for mark in (b"\r\n\r\n", b"\r\r") if mark in opening), b"\n\n"
         )
@@ -310,25 +310,20 @@ class Follower:
         self._last = block
         return True
 
-    @property
-    def outcome(self) -> Sort:
-        """What the last event was: END, ERROR, or, if the stream is not over, CONTENT."""
+    def end(self) -> tuple[Sort, StreamError | None]:
+        """Say what a stream that ends here has come to: END, ERROR with the error, or CONTENT."""
         if self._is_done:
-            return Sort.END
-        events = Decoder().feed(self._last + self._head + b"\n\n")
-        sorts = [self._dialect.sort(event) for event in events]
-        for sort in (Sort.END, Sort.ERROR):
-            if sort in sorts:
-                return sort
-        return Sort.CONTENT
-
-    @property
-    def error(self) -> StreamError | None:
-        """What the stream's error event says, if it ended in one."""
-        for event in Decoder().feed(self._last + self._head + b"\n\n"):
-            if self._dialect.sort(event) is Sort.ERROR:
-                return error_in(event)
-        return None
+            return Sort.END, None
+        sorted_events = [
+            (self.dialect.sort(event), event)
+            for event in Decoder().feed(self._last + self._head + b"\n\n")
+        ]
+        for sort, event in reversed(sorted_events):
+            if sort is Sort.END:
+                return sort, None
+            if sort is Sort.ERROR:
+                return sort, error_in(event)
+        return Sort.CONTENT, None
 
 
 def _has_data(block: bytes) -> bool:

@@ -117,8 +117,9 @@ class Answered(Generic[R]):
         status: The HTTP status.
         is_complete: Whether the body has been read to its end.
         retry_after: The answer's hint when to come again, in seconds.
-        hides_throttle: Whether it is an event stream with a ``Retry-After``.
-        body: The body of an error answer, if it was read.
+        hides: The status that an event stream hides under its 200, if it has failed already.
+        has_content: Whether the first content of an open body has come.
+        body: The body of an error answer, if it was read, or the error of an event stream.
     """
 
     attempt: Attempt
@@ -126,7 +127,8 @@ class Answered(Generic[R]):
     status: int
     is_complete: bool
     retry_after: float | None = None
-    hides_throttle: bool = False
+    hides: int | None = None
+    has_content: bool = False
     body: bytes = b""
 
 

@@ -145,19 +145,15 @@ def judge_fault(fault: Fault) -> Verdict:
     return FAULTS[fault]
 
 
-def judge_answer(status: int, *, hides_throttle: bool = False, error: bytes = b"") -> Verdict:
+def judge_answer(status: int, *, error: bytes = b"") -> Verdict:
     """Give the verdict on an HTTP answer.
 
     Args:
-        status: The HTTP status.
-        hides_throttle: The answer is an event stream with a ``Retry-After``: Azure throttles
-            streams under status 200.
+        status: The HTTP status, or the one that an event stream hides under its 200.
         error: The body of a 400 or 404, which may say that the deployment does not exist.
     """
-    if status == 200 and not hides_throttle:  # noqa: PLR2004  (the healthy path, first)
+    if status == 200:  # noqa: PLR2004  (the healthy path, first)
         return ALIVE
-    if hides_throttle:
-        return _THROTTLED
     if status in (400, 404) and is_missing_deployment(error):
         return _MISCONFIGURED
     return STATUSES.get(status, ALIVE)
@@ -186,7 +182,7 @@ HIDDEN_STATUSES: Final[Mapping[str, int]] = {
 
 
 def hidden_status(error: StreamError) -> int:
-    """Say which status an event stream of status 200 hides that brings an error in place of content.
+    """Say which status an event stream hides under its 200 that brings an error for an answer.
 
     What is neither the caller's fault nor throttling counts as the endpoint's: 500.
     """

@@ -7,7 +7,7 @@ can: be cut when its time is over, or when its endpoint falls silent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 import anyio
 
@@ -18,6 +18,7 @@ from azure_failover.core.verdict import Fault
 from azure_failover.transport._cutoff import Cutoff
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._journey import Journey
+from azure_failover.transport._opening import Opener
 from azure_failover.transport._race import Alarm
 from azure_failover.transport._reports import Broken, Reports
 from azure_failover.transport._retarget import Retargeter
@@ -43,6 +44,7 @@ class Attempts(Generic[Req, Resp]):
         self._upstream: Final = upstream
         self._retargeter: Final = retargeter
         self._reports: Final = reports
+        self._opener: Final = Opener(config, family, clock)
         self._clock: Final = clock
         self._tokens: Final = Tokens(config)
         self._needs_tokens: Final = self._tokens.is_needed
@@ -77,7 +79,12 @@ class Attempts(Generic[Req, Resp]):
             upstream = self._upstream
             transport = (upstream.fresh_sync_at if is_fresh else upstream.sync_at)(index)
             response = transport.handle_request(outgoing)
-            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
+            if isinstance(response.stream, self._in_memory):
+                return response
+            if not _is_json(response.headers):
+                if _brings_content(response):
+                    wire.phase = Phase.BODY
+                    self._opener.open(response, outgoing, journey.operation, cutoff)
                 return response
             wire.phase, stream = Phase.BODY, response.stream
             try:
@@ -111,7 +118,12 @@ class Attempts(Generic[Req, Resp]):
             upstream = self._upstream
             transport = (upstream.fresh_async_at if is_fresh else upstream.async_at)(index)
             response = await transport.handle_async_request(outgoing)
-            if isinstance(response.stream, self._in_memory) or not _is_json(response.headers):
+            if isinstance(response.stream, self._in_memory):
+                return response
+            if not _is_json(response.headers):
+                if _brings_content(response):
+                    wire.phase = Phase.BODY
+                    await self._opener.aopen(response, outgoing, journey.operation)
                 return response
             wire.phase, stream = Phase.BODY, response.stream
             try:
@@ -152,3 +164,8 @@ def _is_json(headers: Mapping[str, str]) -> bool:
     """Tell whether a body is JSON, and so belongs to the attempt."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or kind.endswith("+json")
+
+
+def _brings_content(response: Any) -> bool:  # noqa: ANN401
+    """Tell whether an open body is worth waiting for: a success that does not hide a 429."""
+    return 200 <= response.status_code < 300 and "retry-after" not in response.headers  # noqa: PLR2004

@@ -37,7 +37,12 @@ class Cutoff:
         """
         is_first = True
         for chunk in stream:
-            if not is_first and self._clock() >= self._ends:
-                raise self._family.timeout_error("the body took longer than the deadline leaves it")
+            if not is_first:
+                self.check()
             is_first = False
             yield chunk
+
+    def check(self) -> None:
+        """Raise the family's timeout if the time is over."""
+        if self._clock() >= self._ends:
+            raise self._family.timeout_error("the body took longer than the deadline leaves it")

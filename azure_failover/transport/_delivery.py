@@ -8,13 +8,15 @@ from typing import Final, Generic
 from azure_failover.core.fleet import Fleet
 from azure_failover.core.flight import Flight
 from azure_failover.core.pins import IdScanner
+from azure_failover.core.sse import StreamError
 from azure_failover.core.steps import Attempt, Deliver
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
 from azure_failover.transport._journey import Journey
-from azure_failover.transport._labels import label_error, label_response
+from azure_failover.transport._labels import forget_frames, label_error, label_response
 from azure_failover.transport._log import log
 from azure_failover.transport._reports import Reports
+from azure_failover.transport._watch import Watched
 
 
 class Delivery(Generic[Req, Resp]):
@@ -44,8 +46,11 @@ class Delivery(Generic[Req, Resp]):
             self._foreign.note_redirect(response.headers["location"])
         learns = 200 <= status < 300 and journey.may_make_state  # noqa: PLR2004
         if command.is_open:
-            notes = _Notes(self, flight, command.attempt, IdScanner() if learns else None)
-            response.stream = self._family.watched_stream(response.stream, notes)
+            body = response.stream
+            if not isinstance(body, Watched):
+                body = response.stream = self._family.watched_stream(body)
+            body.notes = _Notes(self, flight, command.attempt, IdScanner() if learns else None)
+            body.is_curious = learns
         elif learns:
             self._fleet.learn(IdScanner().feed(self._reports.body_of(response)), index)
         return response
@@ -71,7 +76,13 @@ class Delivery(Generic[Req, Resp]):
         if fault is not None:
             flight.body_broke(attempt, fault[0], error, self._clock())
             label_error(error, flight.ledger())
+            forget_frames(error)
             log(flight.take_events())
+
+    def told(self, flight: Flight[Resp], attempt: Attempt, error: StreamError) -> None:
+        """Take note that an event stream brought an error behind its content."""
+        flight.stream_failed(attempt, error, self._clock())
+        log(flight.take_events())
 
     def abandoned(self, flight: Flight[Resp], attempt: Attempt) -> None:
         """Take note that the caller closed an open response before anything came."""
@@ -100,11 +111,6 @@ class _Notes(Generic[Req, Resp]):
         self._attempt = attempt
         self._scanner = scanner
 
-    @property
-    def is_curious(self) -> bool:
-        """Whether each piece is to be shown."""
-        return self._scanner is not None
-
     def saw(self, chunk: bytes) -> None:
         """A piece came."""
         if self._scanner is not None and (ids := self._scanner.feed(chunk)):
@@ -113,6 +119,10 @@ class _Notes(Generic[Req, Resp]):
     def came(self) -> None:
         """The first piece came, or the end of an empty body."""
         self._delivery.came(self._flight, self._attempt)
+
+    def told(self, error: StreamError) -> None:
+        """An event stream brought an error."""
+        self._delivery.told(self._flight, self._attempt, error)
 
     def broke(self, error: Exception) -> None:
         """The body broke off."""

@@ -95,6 +95,7 @@ class Family(Generic[Req, Resp]):
         faults: The family's failures, the most special first.
         timeout_error: Makes the error for a deadline that left no time to try anything.
         connection_error: Makes the error that stands for one from below the family.
+        protocol_error: Makes the error for an answer that is not what it should be.
         refused_error: Makes the error for a request that no endpoint may get.
     """
 
@@ -102,10 +103,11 @@ class Family(Generic[Req, Resp]):
     copy_request: Callable[[Req, Any, dict[str, Any], Any], Req]
     memory_stream: Callable[[bytes], Any]
     memory_stream_type: type
-    watched_stream: Callable[[Any, Any], Any]
+    watched_stream: Callable[..., Any]
     once_stream: Callable[[Any, list[bytes], Any], Any]
     decode: Callable[[Any, bytes], bytes]
     faults: tuple[tuple[type[Exception], Fault, Phase], ...]
     timeout_error: Callable[[str], Exception]
     connection_error: Callable[[str], Exception]
+    protocol_error: Callable[[str], Exception]
     refused_error: Callable[[str], Exception]

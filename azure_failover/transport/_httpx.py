@@ -81,6 +81,7 @@ FAMILY: Family[httpx.Request, httpx.Response] = Family(
     ),
     timeout_error=httpx.ReadTimeout,
     connection_error=httpx.ConnectError,
+    protocol_error=httpx.RemoteProtocolError,
     refused_error=httpx.UnsupportedProtocol,
 )
 

@@ -81,6 +81,7 @@ FAMILY: Family[httpx2.Request, httpx2.Response] = Family(
     ),
     timeout_error=httpx2.ReadTimeout,
     connection_error=httpx2.ConnectError,
+    protocol_error=httpx2.RemoteProtocolError,
     refused_error=httpx2.UnsupportedProtocol,
 )
 

@@ -78,6 +78,11 @@ class Journey(Generic[Req]):
         return self.itinerary.kind or (self.itinerary.habit.operation, named_model(self.body))
 
     @property
+    def operation(self) -> str:
+        """The route behind the deployment or behind ``/openai``."""
+        return self.itinerary.habit.operation
+
+    @property
     def is_begun(self) -> bool:
         """Whether some of the body may have been sent."""
         return self.once is None or self.once.has_begun

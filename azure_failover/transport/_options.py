@@ -43,7 +43,7 @@ class FailoverOptions:
             if seconds is not None and not is_seconds(seconds):
                 what = "is not a positive number of seconds"
                 problems.append(Problem(field, what, "give one, or None"))
-        avoid: object = self.avoid
+        avoid = cast("object", self.avoid)
         if isinstance(avoid, str) or not isinstance(avoid, Collection):
             problems.append(Problem("avoid", "is not a collection of names", "give a list or set"))
         if problems:

@@ -11,12 +11,13 @@ import attrs
 from azure_failover.core.hints import hint_in
 from azure_failover.core.ledger import Phase
 from azure_failover.core.steps import Answered, Attempt, Failed, Report
-from azure_failover.core.verdict import Fault
+from azure_failover.core.verdict import Fault, hidden_status
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._labels import forget_frames
+from azure_failover.transport._opening import is_event_stream
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._tokens import NoTokenError
-from azure_failover.transport._watch import Wire, was_answered
+from azure_failover.transport._watch import Watched, Wire, was_answered
 
 _BELOW_THE_FAMILY = (
     OSError,
@@ -54,23 +55,27 @@ class Reports(Generic[Req, Resp]):
         """Give the report on an attempt."""
         if isinstance(result, Broken):
             return Failed(attempt, result.error, result.fault, result.phase, result.was_sent)
-        headers, status = result.headers, result.status_code
-        is_complete = isinstance(result.stream, self._in_memory)
-        is_success = status == 200  # noqa: PLR2004
-        hides_throttle = (
-            is_success
-            and "retry-after" in headers
-            and headers.get("content-type", "").startswith("text/event-stream")
-        )
-        is_throttled = hides_throttle or status == 429  # noqa: PLR2004
+        headers, status, stream = result.headers, result.status_code, result.stream
+        is_complete = isinstance(stream, self._in_memory)
+        hides, body, has_content = None, b"", False
+        if status != 200:  # noqa: PLR2004
+            body = self.body_of(result) if is_complete else b""
+        elif "retry-after" in headers and is_event_stream(headers):
+            hides = 429
+        if isinstance(stream, Watched):
+            has_content = stream.error is None
+            if stream.error is not None:
+                hides, body = hidden_status(stream.error), stream.error.body
+        is_throttled = 429 in (status, hides)  # noqa: PLR2004
         return Answered(
             attempt,
             result,
             status,
             is_complete,
             retry_after=hint_in(headers, wall=self._wall(), is_throttled=is_throttled),
-            hides_throttle=hides_throttle,
-            body=self.body_of(result) if is_complete and not is_success else b"",
+            hides=hides,
+            has_content=has_content,
+            body=body,
         )
 
     def body_of(self, response: Resp) -> bytes:

@@ -6,12 +6,22 @@ Passes everything on untouched; only takes notes.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Sequence,
+)
+from contextlib import suppress
+from typing import Any, Protocol, cast
 
 import anyio
 
 from azure_failover.core.ledger import Phase
+from azure_failover.core.sse import StreamError
+from azure_failover.transport._event_stream import EventStream
 
 
 class Wire:
@@ -71,16 +81,14 @@ def was_answered(error: BaseException) -> bool:
 class BodyNotes(Protocol):
     """Who is told how a delivered body fares."""
 
-    @property
-    def is_curious(self) -> bool:
-        """Whether each piece is to be shown."""
-        ...
-
     def saw(self, chunk: bytes) -> None:
-        """A piece came, if pieces are to be shown."""
+        """A piece came."""
 
     def came(self) -> None:
         """The first piece came, or the end of an empty body."""
+
+    def told(self, error: StreamError) -> None:
+        """An event stream brought an error."""
 
     def broke(self, error: Exception) -> None:
         """The body broke off."""
@@ -95,64 +103,141 @@ class Watched:
     Each family mixes it with its own stream base classes, which its clients insist on.
     """
 
-    def __init__(self, stream: Any, notes: BodyNotes) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        stream: Any,  # noqa: ANN401  (one of the family's)
+        chunks: Any = None,  # noqa: ANN401
+        held: Sequence[bytes] = (),
+        events: EventStream | None = None,
+    ) -> None:
+        """Take a body over.
+
+        Args:
+            stream: The body, to be closed.
+            chunks: Its iterator for a thread or for a task, if it has been begun.
+            held: The pieces that came already.
+            events: Who goes with it, if it is an event stream.
+        """
         self._stream = stream
-        self._notes = notes
-        self._is_curious = notes.is_curious
-        self._is_known = False
+        self._chunks = chunks
+        self._held = held
+        self._events = events
+        self._is_known = chunks is not None
+        self._is_over = False
+        self.notes: BodyNotes | None = None
+        """Who is told; set before the body is read, if anybody is."""
+        self.is_curious = False
+        """Whether the notes are shown each piece."""
+
+    @property
+    def error(self) -> StreamError | None:
+        """What an event stream said in place of content, if that was an error."""
+        return None if self._events is None else self._events.error
+
+    def __iter__(self) -> Iterator[bytes]:
+        saw, events = self._saw(), self._events
+        try:
+            held, self._held = self._held, ()
+            for chunk in held:
+                saw(chunk)
+                yield chunk
+            for chunk in self._stream if self._chunks is None else self._chunks:
+                if not self._is_known:
+                    self._came()
+                saw(chunk)
+                if events is not None:
+                    events.saw(chunk)
+                yield chunk
+        except Exception as error:  # noqa: BLE001  (raised again, or replaced)
+            self._ended(error)
+        else:
+            self._ended(None)
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._leave()
+        self._stream.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        saw, events = self._saw(), self._events
+        chunks: AsyncIterator[bytes] = self._chunks or aiter(self._stream)
+        in_time = chunks if events is None else events.in_time(chunks)
+        try:
+            held, self._held = self._held, ()
+            for chunk in held:
+                saw(chunk)
+                yield chunk
+            async for chunk in in_time:
+                if not self._is_known:
+                    self._came()
+                saw(chunk)
+                if events is not None:
+                    events.saw(chunk)
+                yield chunk
+        except Exception as error:  # noqa: BLE001  (raised again, or replaced)
+            self._ended(error)
+        else:
+            self._ended(None)
+        finally:
+            for generator in (in_time, chunks):
+                await _end(generator)
+
+    async def aclose(self) -> None:
+        """Close the stream, even under cancellation."""
+        self._leave()
+        with anyio.CancelScope(shield=True):
+            with suppress(RuntimeError):  # another task is reading: the stream's end ends that
+                await _end(self._chunks)
+            await self._stream.aclose()
+
+    def _saw(self) -> Callable[[bytes], None]:
+        return self.notes.saw if self.notes is not None and self.is_curious else _ignore
 
     def _came(self) -> None:
         if not self._is_known:
             self._is_known = True
-            self._notes.came()
+            if self.notes is not None:
+                self.notes.came()
 
-    def _broke(self, error: Exception) -> None:
+    def _ended(self, error: Exception | None) -> None:
+        """Tell the end to the notes; raise what the caller has to know of it."""
+        self._finish()
+        if self._events is not None:
+            error = self._events.settled(error)
+        if error is None:
+            self._came()
+            return
         self._is_known = True
-        self._notes.broke(error)
+        if self.notes is not None:
+            self.notes.broke(error)
+        raise error
 
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            for chunk in self._stream:
-                if not self._is_known:
-                    self._came()
-                if self._is_curious:
-                    self._notes.saw(chunk)
-                yield chunk
-        except Exception as error:
-            self._broke(error)
-            raise
-        self._came()
-
-    def close(self) -> None:
-        """Close the stream."""
+    def _leave(self) -> None:
+        """Take in that the caller reads no further."""
+        self._finish()
         if not self._is_known:
             self._is_known = True
-            self._notes.abandoned()
-        self._stream.close()
+            if self.notes is not None:
+                self.notes.abandoned()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks = aiter(self._stream)
-        try:
-            async for chunk in chunks:
-                if not self._is_known:
-                    self._came()
-                if self._is_curious:
-                    self._notes.saw(chunk)
-                yield chunk
-        except Exception as error:
-            self._broke(error)
-            raise
-        finally:
-            if isinstance(chunks, AsyncGenerator):  # else its collection would have to await
-                await chunks.aclose()
-        self._came()
+    def _finish(self) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        if self._events is not None:
+            told = self._events.finish()
+            if told is not None and self.notes is not None:
+                self.notes.told(told)
 
-    async def aclose(self) -> None:
-        """Close the stream, even under cancellation."""
-        if not self._is_known:
-            self._is_known = True
-            self._notes.abandoned()
-        await shielded(self._stream.aclose())
+
+async def _end(chunks: object) -> None:
+    """End a generator; its collection would have to await."""
+    if isinstance(chunks, AsyncGenerator):
+        await cast("AsyncGenerator[bytes]", chunks).aclose()
+
+
+def _ignore(_chunk: bytes) -> None:
+    pass
 
 
 async def shielded(closing: Awaitable[None]) -> None:

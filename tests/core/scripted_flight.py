@@ -40,7 +40,8 @@ class Answer:
     status: int = 200
     is_complete: bool = True
     retry_after: float | None = None
-    hides_throttle: bool = False
+    hides: int | None = None
+    has_content: bool = False
     body: bytes = b""
     seconds: float = 0.0
 
@@ -243,6 +244,7 @@ def _answered(trip: Trip, attempt: Attempt, answer: Answer) -> Answered[Response
         answer.status,
         answer.is_complete,
         retry_after=answer.retry_after,
-        hides_throttle=answer.hides_throttle,
+        hides=answer.hides,
+        has_content=answer.has_content,
         body=answer.body,
     )

@@ -6,14 +6,28 @@ from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from scripted_flight import Answer, Clock, Outcome, Trouble, WatchedFleet, fly, scripted
+from scripted_flight import (
+    Answer,
+    Clock,
+    Outcome,
+    Response,
+    Trouble,
+    TroubleError,
+    WatchedFleet,
+    fly,
+    scripted,
+)
 
 from azure_failover.core.budget import Budget
 from azure_failover.core.events import RetryRefused
+from azure_failover.core.flight import Flight
+from azure_failover.core.ledger import Phase
+from azure_failover.core.steps import Answered, Deliver, Failed, Report, Send
 from azure_failover.core.verdict import Effect, Fault
 
 GOOD = Answer()
 STALE = Trouble(Fault.STALE)
+BUSY = Answer(429, retry_after=0.0)
 TINY = 1e-6
 
 TURNS = st.lists(
@@ -92,27 +106,78 @@ def test_a_spent_budget_is_news_once_until_it_was_full_again() -> None:
 # In a fleet.
 
 
-def stale_at_first(index: int, tries: int) -> Outcome:
-    """At the primary a pooled connection dies; a fresh one serves."""
-    return GOOD if index or tries else STALE
+def busy_at_first(_: int, tries: int) -> Outcome:
+    """Each endpoint throttles a request once, and then serves it."""
+    return GOOD if tries else BUSY
 
 
-def test_second_chances_of_an_outage_are_a_share_of_its_requests() -> None:
-    """Promise 9: when every pooled connection is dead, most requests move on at once."""
-    fleet = WatchedFleet(2)
-    trips = [fly(fleet, stale_at_first) for _ in range(100)]
+def stale_at_first(_: int, tries: int) -> Outcome:
+    """At each endpoint a pooled connection dies; a fresh one serves."""
+    return GOOD if tries else STALE
+
+
+def test_attempts_after_a_wait_are_a_share_of_the_requests() -> None:
+    """Promise 9: when everything is throttled, most requests are told so at once."""
+    fleet = WatchedFleet(2, on_throttle="wait")
+    trips = [fly(fleet, busy_at_first) for _ in range(100)]
     sent = [trip.sent for trip in trips]
     assert sent[:10] == [[0, 0]] * 10
     assert 20 <= sent.count([0, 0]) <= 10 + 0.2 * 100
-    assert sent.count([0, 0]) + sent.count([0, 1]) == 100
+    assert sent.count([0, 0]) + sent.count([0]) == 100
+    statuses = [trip.delivered.response.status for trip in trips if trip.delivered]
+    assert statuses == [200 if each == [0, 0] else 429 for each in sent]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_second_chances_are_not_rationed(share: float) -> None:
+    """However many connections are dead, none is the request's end, and none draws on a budget."""
+    fleet = WatchedFleet(2, retry_budget=share, on_throttle="wait")
+    trips = [fly(fleet, stale_at_first) for _ in range(100)]
+    assert [trip.sent for trip in trips] == [[0, 0]] * 100
+    assert [trip.delivered_index for trip in trips] == [0] * 100
+    assert [event for trip in trips for event in trip.flight.take_events()] == []
     assert fleet.status(0.0).failed_endpoints == ()
+    fresh = WatchedFleet(2, retry_budget=share, on_throttle="wait")
+    waits = [[fly(each, busy_at_first).waits for _ in range(30)] for each in (fleet, fresh)]
+    assert waits[0] == waits[1]
+
+
+@pytest.mark.parametrize("well", [0, 1, 2])
+def test_many_stale_connections_at_once_lose_nothing_while_the_others_are_down(well: int) -> None:
+    """Promise 3: the one well endpoint answers each request, over a fresh connection."""
+    fleet = WatchedFleet(3)
+    flights: list[Flight[Response]] = [Flight(fleet, 0.0) for _ in range(40)]
+    commands = [flight.begin(0.0) for flight in flights]
+    sent: list[list[int]] = [[] for _ in flights]
+    for turn in range(4):
+        for place, (flight, command) in enumerate(zip(flights, commands, strict=True)):
+            if isinstance(command, Deliver):
+                continue
+            assert isinstance(command, Send)
+            attempt = command.attempt
+            is_second = attempt.index in sent[place]
+            sent[place].append(attempt.index)
+            assert attempt.is_fresh == is_second
+            report: Report[Response]
+            if attempt.index == well and not is_second:
+                report = Failed(attempt, TroubleError("stale"), Fault.STALE, Phase.WAIT)
+            else:
+                status = 200 if attempt.index == well else 503
+                answer = Response(attempt.index, status)
+                report = Answered(attempt, answer, status, is_complete=True)
+            commands[place] = flight.tell(report, float(turn))
+    assert [
+        command.response.status if isinstance(command, Deliver) else command for command in commands
+    ] == [200] * 40
+    assert all(tried.count(well) == 2 for tried in sent)
+    assert [one.state for one in fleet.status(4.0).endpoints][well] == "healthy"
 
 
 SCRIPTS = st.lists(
     st.tuples(
         st.floats(0.0, 5.0) | st.just(0.0),
-        st.sampled_from((STALE, STALE, Answer(429, retry_after=0.0), Answer(503), GOOD)),
-        st.sampled_from((STALE, Answer(429, retry_after=0.0), GOOD)),
+        st.sampled_from((BUSY, BUSY, STALE, Answer(503), GOOD)),
+        st.sampled_from((BUSY, STALE, GOOD)),
         st.sampled_from((False,) * 9 + (True,)),
     ),
     min_size=20,
@@ -134,8 +199,8 @@ def test_a_fleet_stays_within_its_budget_over_any_window(
         if resets:
             fleet.reset()
         trip = fly(fleet, scripted(first, second), clock)
-        extras += [(clock.now, number)] * (len(trip.sent) - len({*trip.sent}))
-        if len(trip.sent) > len({*trip.sent}):
+        extras += [(clock.now, number)] * len(trip.waits)
+        if trip.waits:
             assert share
     for first_extra, (begin, before) in enumerate(extras):
         for last_extra, (end, until) in enumerate(extras[first_extra:], first_extra):
@@ -143,39 +208,39 @@ def test_a_fleet_stays_within_its_budget_over_any_window(
             assert last_extra - first_extra + 1 <= 10 + earned + TINY
 
 
-def test_a_refused_second_chance_moves_on_and_blames_nobody() -> None:
-    """The ledger tells why, and the endpoint stays as it was."""
-    fleet = WatchedFleet(2, retry_budget=0)
-    trip = fly(fleet, scripted(STALE, GOOD))
-    assert trip.sent == [0, 1]
-    assert trip.delivered_index == 1
-    assert fleet.effects == [(0, Effect.NEUTRAL), (1, Effect.ALIVE)]
-    assert trip.flight.take_events() == (RetryRefused("r0", is_news=False),)
-    assert str(trip.ledger).splitlines() == [
-        "1. r0: TroubleError: stale connection; retry budget spent (wait) after 0.00 s",
-        "2. r1: 200 after 0.00 s",
-    ]
-
-
-def test_a_refused_second_chance_is_the_error_where_no_endpoint_is_left() -> None:
-    trip = fly(WatchedFleet(1, retry_budget=0), scripted(STALE))
-    assert trip.sent == [0]
-    assert trip.error is trip.errors[0]
-
-
 @pytest.mark.parametrize("is_complete", [True, False])
 def test_a_refused_wait_is_the_429(*, is_complete: bool) -> None:
-    """The answer that asked to wait is handed on, and its body with it."""
+    """The answer that asked to wait is handed on, and its body with it; the ledger tells why."""
+    fleet = WatchedFleet(2, on_throttle="wait", retry_budget=0)
     throttle = Answer(429, retry_after=3.0, is_complete=is_complete)
-    trip = fly(WatchedFleet(2, on_throttle="wait", retry_budget=0), scripted(throttle, GOOD))
+    trip = fly(fleet, scripted(throttle, GOOD))
     assert (trip.sent, trip.waits, trip.discarded) == ([0], [], [])
     assert trip.delivered_index == 0
+    assert fleet.effects[0] == (0, Effect.THROTTLED)
+    assert trip.flight.take_events() == (RetryRefused("r0", is_news=False),)
     assert trip.ledger.entries[0].error == "retry budget spent"
 
 
+def test_a_refused_wait_adds_to_what_the_answer_said() -> None:
+    body = b'{"error": {"code": "RateLimitReached", "message": "enough"}}'
+    fleet = WatchedFleet(1, on_throttle="wait", retry_budget=0)
+    trip = fly(fleet, scripted(Answer(429, retry_after=3.0, body=body)))
+    assert trip.ledger.entries[0].error == "RateLimitReached; retry budget spent"
+
+
+def test_a_wait_that_the_deadline_forbids_takes_nothing_from_the_budget() -> None:
+    """Promise 9: time is asked first, and what is not used is left to others."""
+    fleet = WatchedFleet(1, on_throttle="wait")
+    late = Answer(429, retry_after=3.0)
+    for _ in range(20):
+        trip = fly(fleet, scripted(late), deadline=3.0)
+        assert (trip.sent, trip.waits, trip.flight.take_events()) == ([0], [], ())
+    assert [fly(fleet, busy_at_first).sent for _ in range(10)] == [[0, 0]] * 10
+
+
 def test_a_storm_is_told_as_news_once() -> None:
-    fleet = WatchedFleet(2)
-    trips = [fly(fleet, stale_at_first) for _ in range(100)]
+    fleet = WatchedFleet(2, on_throttle="wait")
+    trips = [fly(fleet, busy_at_first) for _ in range(100)]
     events = [event for trip in trips for event in trip.flight.take_events()]
     refused = [event for event in events if isinstance(event, RetryRefused)]
     assert len(refused) > 1

@@ -147,7 +147,7 @@ def test_a_stale_connection_after_the_deadline_is_not_tried_again() -> None:
     "throttle",
     [
         Answer(429, retry_after=3.0),
-        Answer(200, is_complete=False, retry_after=3.0, hides_throttle=True),
+        Answer(200, is_complete=False, retry_after=3.0, hides=429),
     ],
     ids=["429", "in a stream"],
 )
@@ -168,8 +168,8 @@ def test_a_throttle_is_handled_as_the_policy_says(throttle: Answer) -> None:
 
 
 def test_a_hidden_throttle_is_named_in_the_ledger() -> None:
-    trip = fly(WatchedFleet(1), scripted(Answer(200, hides_throttle=True, retry_after=3.0)))
-    assert lines(trip.ledger) == ["1. r0: 200 throttled in the stream after 0.00 s"]
+    trip = fly(WatchedFleet(1), scripted(Answer(200, hides=429, retry_after=3.0)))
+    assert lines(trip.ledger) == ["1. r0: 200 hides 429 after 0.00 s"]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ ANSWERS = st.builds(
     is_complete=st.booleans(),
     retry_after=st.none() | st.just(3.0),
     body=st.sampled_from((b"", MISSING, b"<html>")),
-) | st.just(Answer(retry_after=3.0, hides_throttle=True, is_complete=False))
+) | st.just(Answer(retry_after=3.0, hides=429, is_complete=False))
 OUTCOMES: st.SearchStrategy[Outcome] = ANSWERS | st.builds(
     Trouble, st.sampled_from(Fault), was_sent=st.booleans()
 )
@@ -167,7 +167,7 @@ class Expectation:
                 self.stale.add(index)
                 return "next" if had_its_chance else "again"
             return "next" if outcome.fault in MOVING_FAULTS else "stay"
-        if outcome.hides_throttle or outcome.status == 429:
+        if 429 in (outcome.hides, outcome.status):
             if scene.on_throttle == "wait" and outcome.retry_after is not None:
                 self.waited += 1
                 return "again" if self.waited == 1 else "stay"
@@ -335,7 +335,7 @@ def test_only_a_success_that_still_has_to_come_is_delivered_open(scene: Scene) -
         index = trip.delivered.response.index
         outcome = scene.outcome(index, trip.sent.count(index) - 1)
         assert isinstance(outcome, Answer)
-        is_good = outcome.status < 400 and not outcome.hides_throttle
+        is_good = outcome.status < 400 and outcome.hides is None
         assert trip.delivered.is_open == (is_good and not outcome.is_complete)
 
 

@@ -22,6 +22,7 @@ from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.flight import Flight
 from azure_failover.core.ledger import Phase
 from azure_failover.core.pace import ANY_KIND, Kind
+from azure_failover.core.sse import StreamError
 from azure_failover.core.steps import (
     Answered,
     Attempt,
@@ -56,8 +57,11 @@ def endings(draw: st.DrawFn) -> Ending:
     statuses = {"good": (200,), "throttled": (429,), "bad": (500, 503)}
     status = draw(st.sampled_from(statuses.get(kind, (200, 201, 400, 401, 404))))
     hint = draw(st.sampled_from((0.5, 20.0)) if kind == "throttled" else HINTS)
-    hides_throttle = kind == "odd" and status == 200 and hint is not None
-    is_complete = not hides_throttle and draw(st.sampled_from((True, False, False)))
+    hides = None
+    if kind == "odd" and status == 200 and hint is not None:
+        hides = draw(st.sampled_from((429, 429, 500, 404, 400)))
+    is_complete = hides is None and draw(st.sampled_from((True, False, False)))
+    has_content = hides is None and status < 400 and not is_complete and draw(st.booleans())
     body = draw(st.sampled_from((b"", MISSING)))
     return lambda attempt: Answered(
         attempt,
@@ -65,7 +69,8 @@ def endings(draw: st.DrawFn) -> Ending:
         status,
         is_complete,
         retry_after=hint,
-        hides_throttle=hides_throttle,
+        hides=hides,
+        has_content=has_content,
         body=body,
     )
 
@@ -344,7 +349,7 @@ class FlightMachine(Clockwork):
                 trip.end(report.attempt, "answered")
                 trip.held[report.response] = report.is_complete
                 trip.last, trip.ended_at = report.status, report.attempt.index
-                is_throttled = report.hides_throttle or report.status == 429
+                is_throttled = 429 in (report.hides, report.status)
                 trip.may_repeat = is_throttled and report.retry_after is not None and not trip.waits
                 trip.waits += trip.may_repeat
             case Failed():
@@ -358,7 +363,21 @@ class FlightMachine(Clockwork):
             case _:
                 assert_never(report)
         trip.may_repeat &= not trip.flying
-        self.obey(trip, trip.flight.tell(report, self.now))
+        command = trip.flight.tell(report, self.now)
+        if isinstance(report, Failed):
+            self.has_its_second_chance(trip, report, command)
+        self.obey(trip, command)
+
+    def has_its_second_chance(self, trip: Trip, report: Failed, command: Command[Response]) -> None:
+        """Promise 1: a stale connection is tried again at once and afresh, whatever else goes on.
+
+        Not where another attempt is under way or has been answered, nor after the deadline.
+        """
+        is_free = trip.is_replayable or not report.was_sent
+        if trip.may_repeat and is_free and not trip.held and self.now < trip.last_start:
+            assert isinstance(command, Send)
+            assert command.attempt.index == report.attempt.index
+            assert command.attempt.is_fresh
 
     @precondition(lambda self: any(trip.wakes < inf for trip in self.waiting_for(Send, Await)))
     @rule(which=st.integers(0, 100), oversleep=st.just(0.0) | st.floats(-1.0, 2.0))
@@ -419,7 +438,7 @@ class FlightMachine(Clockwork):
     @precondition(lambda self: bool(self.open_ones()))
     @rule(
         which=st.integers(0, 100),
-        how=st.sampled_from(("content", "broken", "abandoned")),
+        how=st.sampled_from(("content", "broken", "abandoned", "failed")),
         fault=st.sampled_from((Fault.BROKEN, Fault.READ_TIMEOUT, Fault.CANCELLED)),
     )
     def read_on(self, which: int, how: str, fault: Fault) -> None:
@@ -434,6 +453,8 @@ class FlightMachine(Clockwork):
             trip.flight.body_abandoned(attempt, self.now)
         elif how == "broken":
             self.cut(trip.flight, attempt, fault)
+        elif how == "failed" and attempt.is_settled:
+            self.fail(trip.flight, attempt)
         trip.delivered = None
         self.trips.remove(trip)
 
@@ -445,6 +466,17 @@ class FlightMachine(Clockwork):
         flight.body_broke(attempt, fault, TroubleError("cut"), self.now)
         if attempt.is_settled and counted_in != now_in:
             assert self.fleet.facts(self.now) == before
+
+    def fail(self, flight: Flight[Response], attempt: Attempt) -> None:
+        """An error that a stream brings is news in the same way, if it is the endpoint's fault."""
+        counted_in = self.fleet.settled.get(attempt.ticket, -1)
+        is_news = counted_in == self.fleet.reference.endpoints[attempt.index].generation
+        for code in ("content_filter", "server_error"):
+            before = self.fleet.facts(self.now)
+            body = b'{"error": {"code": "%s"}}' % code.encode()
+            flight.stream_failed(attempt, StreamError(body, code, ""), self.now)
+            if code == "content_filter" or not is_news:
+                assert self.fleet.facts(self.now) == before
 
     # The usual request, which has no flight unless something goes wrong.
 

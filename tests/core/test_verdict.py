@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from azure_failover.core.sse import ServerSentEvent, error_in
 from azure_failover.core.verdict import (
     FAULTS,
-    STATUSES,
     Effect,
     Fault,
     Move,
     Verdict,
     error_facts,
+    hidden_status,
     is_missing_deployment,
     judge_answer,
     judge_fault,
@@ -63,10 +64,27 @@ def test_a_status_means_what_the_design_says(status: int) -> None:
     assert judge_answer(status, error=b'{"error": {"code": "x"}}') == Verdict(*expected)
 
 
-@pytest.mark.parametrize("status", [*STATUSES, 200, 400, 404, 408, 409, 413, 422, 424])
-def test_a_stream_that_hides_a_throttle_is_one(status: int) -> None:
-    """A 200 event stream with ``Retry-After`` counts as the 429 that it hides."""
-    assert judge_answer(status, hides_throttle=True) == judge_answer(429)
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (b'{"error": {"code": "rate_limit_exceeded", "type": "too_many_requests"}}', 429),
+        (b'{"error": {"code": null, "type": "insufficient_quota"}}', 429),
+        (b'{"error": {"code": "server_error"}}', 500),
+        (b'{"error": {"code": "vector_store_timeout"}}', 500),
+        (b'{"error": {"message": "The server had an error"}}', 500),
+        (b'{"error": {"code": 503}}', 503),
+        (b'{"error": {"code": "429"}}', 429),
+        (b'{"error": {"code": "content_filter"}}', 400),
+        (b'{"error": {"code": "invalid_prompt"}}', 400),
+        (b'{"error": {"code": "image_too_large"}}', 400),
+        (b'{"error": {"code": "odd", "type": "invalid_request_error"}}', 400),
+        (b'{"error": {"code": "DeploymentNotFound"}}', 404),
+        (b'{"error": {"message": "Could not find an existing deployment named x"}}', 404),
+        (b'{"error": {"code": "200"}}', 500),
+    ],
+)
+def test_an_error_event_counts_as_the_status_that_it_hides(error: bytes, status: int) -> None:
+    assert hidden_status(error_in(ServerSentEvent(data=error.decode()))) == status
 
 
 SAMPLES: dict[str, tuple[int, Any, str | None, str, bool]] = {

@@ -180,7 +180,7 @@ def test_a_hang_leaves_time_for_the_next_endpoint(world: World, dripping: Drippi
 def test_our_own_full_pool_is_no_fault_of_the_endpoint(world: World) -> None:
     """To wait for a free connection until the time is over is neutral, and told as that."""
     with Fleet(["eastus", "westus"], deployment="gpt", api_key="key") as fleet:
-        fleet["eastus"].fault = faults.HangInBody(50)
+        fleet["eastus"].fault = faults.HangInBody(1500)
         url = fleet["eastus"].url
         config = config_of(url, fleet["westus"].url)
         limits = world.family.Limits(max_connections=1)

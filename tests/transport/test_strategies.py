@@ -74,12 +74,19 @@ def test_weights_share_the_requests_out(world: World) -> None:
     assert [stage.hosts.count(host) for host in "abc"] == [136, 46, 18]
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
-def test_requests_go_where_the_answer_comes_sooner(world: World, kind: str) -> None:
+WHOLE = b'data: {"choices": [{"delta": {"content": "x"}}]}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("application/json", b"{}"), ("text/event-stream", WHOLE)],
+    ids=("json", "sse"),
+)
+def test_requests_go_where_the_answer_comes_sooner(world: World, kind: str, body: bytes) -> None:
     """Each endpoint is tried; then the slowest is never first, of two that are compared."""
     stage = Stage(world, seed=5)
     stage.seconds = {"a": 2.0, "b": 0.3, "c": 0.6}
-    stage.fates |= {host: Status(200, kind=kind) for host in "abc"}
+    stage.fates |= {host: Status(200, kind=kind, body=body) for host in "abc"}
     with stage.session(config(strategy="latency")) as session:
         for _ in range(30):
             session.post(CHAT, json={})

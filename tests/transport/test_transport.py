@@ -154,7 +154,7 @@ def test_a_stream_that_breaks_is_an_error_and_fails_the_endpoint(
     world: World, fleet: Fleet
 ) -> None:
     """Promise 5: a cut stream is an error, never a short answer; nothing is replayed."""
-    fleet["eastus"].fault = faults.ResetInBody(200)
+    fleet["eastus"].fault = faults.ResetInBody(1000)
     with world.session(fleet.config()) as session:
         with pytest.raises(world.family.ReadError) as caught:
             session.stream(fleet["eastus"].url + CHAT, json=STREAMED)
@@ -615,9 +615,9 @@ def test_what_is_raised_carries_no_frames_of_the_http_library(world: World, flee
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_probe_whose_body_is_abandoned_frees_its_place(world: World) -> None:
-    """A stream that is closed before any of it came proves nothing, and releases the probe."""
+    """A body that is closed before any of it came proves nothing, and releases the probe."""
     clock = Clock()
-    answers: list[Any] = [Status(503), Status(200), Status(200, kind="text/event-stream")]
+    answers: list[Any] = [Status(503), Status(200), Status(302, kind="text/html")]
     inner = scripted(world.family, lambda _: one_after_the_other(answers))
     with world.session(CONFIG, transport=inner, runtime=clock.runtime()) as session:
         session.post("https://a.example" + CHAT, json={})

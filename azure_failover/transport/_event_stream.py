@@ -1,0 +1,100 @@
+"""Goes with one event stream behind its first content: are there events, and was that the end?
+
+Does no I/O but for waiting; passes nothing on and keeps nothing back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any
+
+import anyio
+
+from azure_failover.core.sse import Follower, Opening, Sort, StreamError
+from azure_failover.transport._family import Family
+from azure_failover.transport._watchdog import Guard
+
+
+class EventStream:
+    """One event stream that is being handed on."""
+
+    def __init__(
+        self,
+        opening: Opening,
+        family: Family[Any, Any],
+        clock: Callable[[], float],
+        idle: float,
+        *,
+        cuts: bool,
+        guard: Guard | None,
+    ) -> None:
+        """Take a stream over.
+
+        Args:
+            opening: What has come of it.
+            family: The HTTP family whose errors are raised.
+            clock: The time, in seconds.
+            idle: Seconds that may pass between two events.
+            cuts: Whether a task is cut when they have passed; else it is looked at when bytes come.
+            guard: What cuts a thread then.
+        """
+        self.error: StreamError | None = opening.error
+        self._follower = Follower(opening.dialect, b"".join(opening.held))
+        self._family = family
+        self._clock = clock
+        self._idle = idle
+        self._cuts = cuts
+        self._guard = guard
+        self._heard = clock()
+        self._end = Sort.CONTENT
+
+    def saw(self, chunk: bytes) -> None:
+        """Take in the next piece; raise the family's timeout if no event comes for too long."""
+        if self._follower.passed(chunk):
+            self._heard = self._clock()
+            if self._guard is not None:
+                self._guard.extend(self._heard)
+        elif self._clock() - self._heard >= self._idle:
+            raise self._overdue()
+
+    def in_time(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Give a task's pieces, for as long as events come in time."""
+        return self._cut(chunks) if self._cuts else chunks
+
+    async def _cut(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+        while True:
+            chunk, is_late = None, True
+            with anyio.move_on_after(self._heard + self._idle - self._clock()):
+                chunk = await anext(chunks, None)
+                is_late = False
+            if is_late:
+                raise self._overdue()
+            if chunk is None:
+                return
+            yield chunk
+
+    def settled(self, error: Exception | None) -> Exception | None:
+        """Say what is to be raised when a stream ended, or broke by an error.
+
+        Returns:
+            None if the stream is complete: whatever happened behind its last event cost nobody
+            anything. Nor is anything raised if it ended with an error of its own.
+        """
+        marker = self._follower.dialect.marker
+        if error is None and not marker:
+            return None
+        if self._end is Sort.END or (self._end is Sort.ERROR and error is None):
+            return None
+        if self._guard is not None and self._guard.has_bitten:
+            return self._overdue()
+        return error or self._family.protocol_error(f"the stream ended without {marker}")
+
+    def finish(self) -> StreamError | None:
+        """Take in that nobody reads on; give the error that the stream ended with, if it did."""
+        if self._guard is not None:
+            self._guard.release()
+        self._end, error = self._follower.end()
+        return error
+
+    def _overdue(self) -> Exception:
+        return self._family.timeout_error(f"no event came for {self._idle:g} s")
