@@ -161,7 +161,7 @@ class Calls:
         facts = _as_object(body) or response.content
         error = self.status_error(response.status_code, facts, response.headers, ledger)
         error.body = body
-        _raise(error, ledger)
+        self.raise_error(error, ledger)
 
     def status_error(
         self,
@@ -216,22 +216,23 @@ class Calls:
 
     def raise_transport(self, error: httpx.TransportError) -> NoReturn:
         """Raise the error that stands for one of httpx's."""
-        ledger = ledger_of(error) or Ledger(())
-        kind = (
-            RequestTimeoutError
-            if isinstance(error, httpx.TimeoutException)
-            else ConnectionFailedError
-        )
-        last = ledger.entries[-1] if ledger.entries else None
-        _raise(kind(str(last or error), ledger=ledger), ledger, error)
+        self.raise_error(error, ledger_of(error) or Ledger(()))
 
+    def raise_error(self, error: Exception, ledger: Ledger) -> NoReturn:
+        """Raise an error, or what stands for it if it is one of httpx's.
 
-def _raise(error: RequestError, ledger: Ledger, cause: Exception | None = None) -> NoReturn:
-    """Raise an error, behind :class:`AllEndpointsFailed` if there was more than one to blame."""
-    if ledger.is_exhausted and len({entry.index for entry in ledger.attempts}) > 1:
-        error.__cause__ = cause
-        raise AllEndpointsFailed(ledger) from error
-    raise error from cause
+        Behind :class:`AllEndpointsFailed`, if there was more than one endpoint to blame.
+        """
+        told, cause = error, None
+        if not isinstance(told, RequestError):
+            is_timeout = isinstance(error, httpx.TimeoutException)
+            kind = RequestTimeoutError if is_timeout else ConnectionFailedError
+            last = ledger.entries[-1] if ledger.entries else None
+            told, cause = kind(str(last or error), ledger=ledger), error
+        if ledger.is_exhausted and len({entry.index for entry in ledger.attempts}) > 1:
+            told.__cause__ = cause
+            raise AllEndpointsFailed(ledger) from told
+        raise told from cause
 
 
 def _as_object(body: Any) -> dict[str, Any] | None:  # noqa: ANN401

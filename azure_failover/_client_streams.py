@@ -35,7 +35,15 @@ class Stream(StreamBase[Out]):
     _chunks: Iterator[bytes]
 
     def __enter__(self) -> Self:
-        self._connect(self._begin())
+        call = self._begin()
+        try:
+            self._connect(call)
+            while not self._has_come:
+                self._step()
+        except BaseException as error:
+            self._fail(error)
+            self._disconnect()
+            raise
         return self
 
     def __exit__(
@@ -52,7 +60,7 @@ class Stream(StreamBase[Out]):
     def __next__(self) -> Out | StreamRestarted:
         if not self._ready and not self._advance():
             raise StopIteration
-        return self._ready.popleft()
+        return self._give()
 
     def close(self) -> None:
         """Close the connection, if the stream is not over; nothing more is read."""
@@ -67,14 +75,18 @@ class Stream(StreamBase[Out]):
                 if self._is_complete:
                     self._disconnect(is_over=True)
                     return False
-                broke = self._digest() if self._events else self._receive()
-                if broke is not None:
-                    self._begin_again(broke)
+                self._step()
         except BaseException as error:
             self._fail(error)
             self._disconnect()
             raise
         return True
+
+    def _step(self) -> None:
+        """Take the next event, or read on; begin again if something broke."""
+        broke = self._digest() if self._events else self._receive()
+        if broke is not None:
+            self._begin_again(broke)
 
     def _receive(self) -> Exception | None:
         """Read on; give what broke."""
@@ -120,7 +132,15 @@ class AsyncStream(StreamBase[Out]):
     _chunks: AsyncGenerator[bytes]
 
     async def __aenter__(self) -> Self:
-        await self._connect(self._begin())
+        call = self._begin()
+        try:
+            await self._connect(call)
+            while not self._has_come:
+                await self._step()
+        except BaseException as error:
+            self._fail(error)
+            await self._disconnect()
+            raise
         return self
 
     async def __aexit__(
@@ -137,7 +157,7 @@ class AsyncStream(StreamBase[Out]):
     async def __anext__(self) -> Out | StreamRestarted:
         if not self._ready and not await self._advance():
             raise StopAsyncIteration
-        return self._ready.popleft()
+        return self._give()
 
     async def aclose(self) -> None:
         """Close the connection, if the stream is not over; nothing more is read."""
@@ -152,14 +172,18 @@ class AsyncStream(StreamBase[Out]):
                 if self._is_complete:
                     await self._disconnect(is_over=True)
                     return False
-                broke = self._digest() if self._events else await self._receive()
-                if broke is not None:
-                    await self._begin_again(broke)
+                await self._step()
         except BaseException as error:
             self._fail(error)
             await self._disconnect()
             raise
         return True
+
+    async def _step(self) -> None:
+        """Take the next event, or read on; begin again if something broke."""
+        broke = self._digest() if self._events else await self._receive()
+        if broke is not None:
+            await self._begin_again(broke)
 
     async def _receive(self) -> Exception | None:
         """Read on; give what broke."""
@@ -243,7 +267,7 @@ class ChatStream(ChatStreamBase, Stream[ChatDelta]):
             RuntimeError: If the stream was closed before its end.
         """
         while self._advance():
-            self._ready.clear()
+            self._give()
         return self._assembled()
 
 
@@ -262,7 +286,7 @@ class AsyncChatStream(ChatStreamBase, AsyncStream[ChatDelta]):
     async def completion(self) -> ChatCompletion:
         """Give the whole answer; see :meth:`ChatStream.completion`."""
         while await self._advance():
-            self._ready.clear()
+            self._give()
         return self._assembled()
 
 

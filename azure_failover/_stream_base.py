@@ -24,7 +24,15 @@ from azure_failover.core.errors import (
 from azure_failover.core.ledger import Entry, Ledger, Phase, in_words
 from azure_failover.core.sse import Decoder, ServerSentEvent, Sort, dialect_of, error_in
 from azure_failover.core.verdict import Effect, hidden_status, judge_answer
-from azure_failover.streams import Assembler, ChatDelta, Out, Reader, StreamRestarted
+from azure_failover.streams import (
+    Assembler,
+    ChatDelta,
+    Growing,
+    Out,
+    Reader,
+    StreamRestarted,
+    TextDelta,
+)
 from azure_failover.transport._labels import forget_frames, ledger_of
 from azure_failover.transport._options import FailoverOptions, options_of
 
@@ -73,11 +81,12 @@ def stream_call(
 
 @attrs.frozen
 class _Break:
-    """A stream that broke off: whose, what broke, and the text that had come."""
+    """A stream that broke off: whose, what broke, and what the caller had of it."""
 
     endpoint: str
     error: Exception
     text: str
+    has_come: bool
 
 
 class StreamBase(Generic[Out]):
@@ -98,6 +107,7 @@ class StreamBase(Generic[Out]):
         self._is_complete = False
         self._is_closed = False
         self._raised: Exception | None = None
+        self._text = Growing()
         self._restarts: list[StreamRestarted] = []
         self._broken: _Break | None = None
         self._forget()
@@ -107,7 +117,9 @@ class StreamBase(Generic[Out]):
         self._reader = self._new_reader()
         self._decoder = Decoder()
         self._events: deque[ServerSentEvent] = deque()
+        self._held: list[Out] = []
         self._ready: deque[Out | StreamRestarted] = deque()
+        self._has_come = False
 
     @property
     def ledger(self) -> Ledger:
@@ -162,17 +174,6 @@ class StreamBase(Generic[Out]):
         self._forget()
         self._headers = response.headers
         self._extend(ledger_of(response) or Ledger(()))
-        broken, self._broken = self._broken, None
-        if broken is None:
-            return
-        restarted = StreamRestarted(
-            endpoint=self.endpoint,
-            broken_endpoint=broken.endpoint,
-            discarded_text=broken.text,
-            error=broken.error,
-        )
-        self._restarts.append(restarted)
-        self._ready.append(restarted)
 
     def _extend(self, ledger: Ledger) -> None:
         """Add the ledger of the latest request to those before it."""
@@ -184,10 +185,10 @@ class StreamBase(Generic[Out]):
 
     def _check(self) -> None:
         """Raise if nothing can come any more, and that is not because all came."""
-        if self._ledger is None:
-            raise RuntimeError(_NOT_ENTERED)
         if self._raised is not None:
             raise self._raised
+        if self._ledger is None:
+            raise RuntimeError(_NOT_ENTERED)
         if self._is_closed and not self._is_complete:
             raise RuntimeError("the stream was closed before its end")
 
@@ -224,15 +225,44 @@ class StreamBase(Generic[Out]):
         if sort is Sort.ERROR:
             return self._failure_in(event)
         if event.data.strip() != _DONE:
-            self._ready.extend(self._read(self._reader.take, event))
+            self._held.extend(self._read(self._reader.take, event))
         if sort is Sort.END:
             self._complete()
+        elif sort is Sort.CONTENT:
+            self._come()
         return None
 
     def _complete(self) -> None:
+        """Take in that the answer is complete; what comes after it is not looked at."""
+        self._events.clear()
+        self._held.extend(self._read(self._reader.end))
         self._is_complete = True
-        self._events.clear()  # what comes after the end is not looked at
-        self._ready.extend(self._read(self._reader.end))
+        self._come()
+
+    def _give(self) -> Out | StreamRestarted:
+        """Give the next of what is ready."""
+        out = self._ready.popleft()
+        if isinstance(out, StreamRestarted):
+            self._text = Growing()
+        elif isinstance(out, TextDelta) and out.index == 0:
+            self._text.add(out.text)
+        return out
+
+    def _come(self) -> None:
+        """Give what was held back while there was no content; say first what it replaces."""
+        self._has_come = True
+        broken, self._broken = self._broken, None
+        if broken is not None and broken.has_come:
+            restarted = StreamRestarted(
+                endpoint=self.endpoint,
+                broken_endpoint=broken.endpoint,
+                discarded_text=broken.text,
+                error=broken.error,
+            )
+            self._restarts.append(restarted)
+            self._ready.append(restarted)
+        self._ready.extend(self._held)
+        self._held.clear()
 
     def _read(self, what: Callable[..., Any], *event: ServerSentEvent) -> Any:  # noqa: ANN401
         try:
@@ -246,11 +276,13 @@ class StreamBase(Generic[Out]):
         told = error_in(event)
         status = hidden_status(told)
         error = self._calls.status_error(
-            status, told.body, self._headers, self.ledger, what="failed in its stream, as by a"
+            status, told.body, self._headers, self.ledger, what="failed in its stream with"
         )
         error.body = json.loads(told.body)
         if judge_answer(status, error=told.body).effect is Effect.FAILURE:
             return error
+        if not self._has_come and self._past is None:
+            self._calls.raise_error(error, self.ledger)
         raise error
 
     # Breaking off.
@@ -262,13 +294,14 @@ class StreamBase(Generic[Out]):
             StreamBrokenError: If it cannot, or may not, begin again.
         """
         forget_frames(error)
-        self._broken = _Break(self.endpoint, error, self._reader.text)
-        self._ready.clear()
+        if self._broken is None:  # else what began again broke off before it brought anything
+            self._broken = _Break(self.endpoint, error, self._text.whole, self._has_come)
         if (ledger := ledger_of(error)) is not None and isinstance(error, BREAKS):
             self._extend(ledger)
         self._past = Ledger(
             _with_break(self.ledger, self._calls.config.redact(in_words(error))),
             endpoint=self.endpoint,
+            is_exhausted=self.ledger.is_exhausted,
         )
         self._ledger = self._past
         self._offset = self._calls.clock() - self._started
@@ -297,6 +330,8 @@ class StreamBase(Generic[Out]):
     def _give_up(self, why: str) -> NoReturn:
         broken = self._broken
         assert broken is not None
+        if not broken.has_come:
+            self._calls.raise_error(broken.error, self.ledger)
         lines = "".join(f"\n  {line}" for line in str(self.ledger).splitlines())
         raise StreamBrokenError(
             self._calls.config.redact(
@@ -319,7 +354,7 @@ class ChatStreamBase(StreamBase[ChatDelta]):
     @property
     def text(self) -> str:
         """The text of the first choice so far; after a restart, of the new answer."""
-        return self._reader.text
+        return self._text.whole
 
     def _assembled(self) -> ChatCompletion:
         raw = self._reader.completion

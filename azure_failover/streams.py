@@ -103,11 +103,6 @@ Out_co = TypeVar("Out_co", covariant=True)
 class Reader(Protocol[Out_co]):
     """What makes of a stream's events what its caller gets."""
 
-    @property
-    def text(self) -> str:
-        """The text of the first choice so far."""
-        ...
-
     def take(self, event: ServerSentEvent) -> Iterable[Out_co]:
         """Take the next event. A ValueError says that it cannot be read."""
         ...
@@ -119,11 +114,6 @@ class Reader(Protocol[Out_co]):
 
 class Verbatim:
     """Reads nothing: hands every event on."""
-
-    @property
-    def text(self) -> str:
-        """Not known to be there."""
-        return ""
 
     def take(self, event: ServerSentEvent) -> Iterable[ServerSentEvent]:
         """Hand an event on."""
@@ -141,12 +131,6 @@ class Assembler:
         self._head: dict[str, Any] = {}
         self._usage: dict[str, Any] | None = None
         self._choices: dict[int, _Choice] = {}
-
-    @property
-    def text(self) -> str:
-        """The text of the first choice so far."""
-        first = self._choices.get(0)
-        return first.text.whole if first is not None else ""
 
     def take(self, event: ServerSentEvent) -> Sequence[ChatDelta]:
         """Take the next event.
@@ -206,7 +190,7 @@ _NAMING: Final = frozenset({"id", "type", "role"})
 """Fields that say what a thing is, and so do not grow when they come again."""
 
 
-class _Growing:
+class Growing:
     """Text that comes in pieces, put together when somebody looks."""
 
     __slots__ = ("_pieces",)
@@ -215,10 +199,12 @@ class _Growing:
         self._pieces: list[str] = []
 
     def add(self, piece: str) -> None:
+        """Take the next piece."""
         self._pieces.append(piece)
 
     @property
     def whole(self) -> str:
+        """All that came."""
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0] if self._pieces else ""
@@ -231,7 +217,7 @@ class _Call:
         self.id = ""
         self.kind = "function"
         self.name = ""
-        self.arguments = _Growing()
+        self.arguments = Growing()
 
     def take(self, told: Mapping[str, Any]) -> str:
         """Take what came of the call; give what came of its arguments."""
@@ -262,9 +248,9 @@ class _Choice:
 
     def __init__(self, index: int) -> None:
         self.index = index
-        self.text = _Growing()
+        self._text = Growing()
         self.finish_reason: str | None = None
-        self._refusal = _Growing()
+        self._refusal = Growing()
         self._role = "assistant"
         self._has_content = False
         self._calls: dict[int, _Call] = {}
@@ -278,7 +264,7 @@ class _Choice:
         self._role = _text(delta.get("role"), "a role") or self._role
         self._has_content |= delta.get("content") is not None
         if text := _text(delta.get("content"), "content"):
-            self.text.add(text)
+            self._text.add(text)
             events.append(TextDelta(text, self.index))
         if text := _text(delta.get("refusal"), "a refusal"):
             self._refusal.add(text)
@@ -302,7 +288,7 @@ class _Choice:
 
     @property
     def completion(self) -> dict[str, Any]:
-        text, refusal = self.text.whole, self._refusal.whole or None
+        text, refusal = self._text.whole, self._refusal.whole or None
         is_text = text or (self._has_content and not self._calls and refusal is None)
         message: dict[str, Any] = {
             "role": self._role,

@@ -44,6 +44,12 @@ async def given(stream: Any) -> list[Any]:
     return [event async for event in stream]
 
 
+async def whole_of(stream: Any) -> list[Any]:
+    """Enter a stream and read it to its end."""
+    async with stream:
+        return await given(stream)
+
+
 def config(**policy: Any) -> dict[str, Any]:
     return CONFIG | {"policy": policy}
 
@@ -57,6 +63,7 @@ def test_a_stream_gives_text_and_says_when_it_is_complete(colour: str) -> None:
         assert script.asked == []
         async with stream:
             assert "open" in repr(stream)
+            assert stream.text == ""
             assert await anext(stream) == TextDelta("Hello")
             assert stream.text == "Hello"
             assert await given(stream) == [TextDelta(" you"), FINISHED]
@@ -308,10 +315,48 @@ def test_an_answer_that_is_an_error_is_raised_on_entering(colour: str) -> None:
         with pytest.raises(RateLimitError, match="slow down") as caught:
             await stream.__aenter__()
         assert caught.value.retry_after == 7
-        with pytest.raises(RuntimeError, match="not open"):
+        with pytest.raises(RateLimitError, match="slow down"):
             await given(stream)
 
     run(colour, scenario, script)
+
+
+def test_an_error_in_place_of_content_is_raised_on_entering(colour: str) -> None:
+    """It is the error that chat would raise, whatever status it hides behind."""
+    asked = Script(east=[event({"error": {"code": "rate_limit_exceeded", "message": "slow"}})])
+    failed = Script(east=[FAILURE], west=[FAILURE], north=[FAILURE])
+
+    async def throttled(client: Any) -> None:
+        with pytest.raises(RateLimitError, match="east failed in its stream with 429: .*slow"):
+            await client.stream("Hi").__aenter__()
+
+    async def down(client: Any) -> None:
+        with pytest.raises(AllEndpointsFailed) as caught:
+            await client.stream("Hi").__aenter__()
+        assert isinstance(caught.value.__cause__, ServiceUnavailableError)
+        assert caught.value.ledger is not None
+        assert len(caught.value.ledger.attempts) == 3
+
+    run(colour, throttled, asked)
+    run(colour, down, failed)
+    assert (asked.closings, failed.closings) == ([1], [1, 1, 1])
+
+
+def test_a_restart_is_told_only_once_its_content_is_there(colour: str) -> None:
+    script = Script(east=BROKEN, west=[FAILURE], north=[FAILURE])
+
+    async def scenario(client: Any) -> None:
+        async with client.stream("Hi") as stream:
+            with pytest.raises(StreamBrokenError, match="of east broke off") as caught:
+                await given(stream)
+        assert stream.restarts == ()
+        assert caught.value.text == stream.text == "one two"
+        assert caught.value.ledger is not None
+        tried = [entry.endpoint for entry in caught.value.ledger.attempts]
+        assert tried == ["east", "west", "north"]
+
+    run(colour, scenario, script)
+    assert script.closings == [1, 1, 1]
 
 
 def test_when_all_endpoints_fail_before_content_the_error_is_that_of_chat(colour: str) -> None:
@@ -340,7 +385,7 @@ def test_when_all_endpoints_fail_before_content_the_error_is_that_of_chat(colour
     ("response", "what"),
     [
         ((200, {"content-type": "application/json"}), "application/json"),
-        ((200, {}), "a body of no type"),
+        ((200, {"x-a": "b"}), "a body of no type"),
         ((302, {"location": "https://a"}), "a body of no type"),
     ],
     ids=["json", "nothing", "redirect"],
@@ -374,9 +419,8 @@ def test_a_chunk_that_cannot_be_read_is_an_invalid_response(
     script = Script(east=[event({"choices": [], "id": "x"}), piece, DONE])
 
     async def scenario(client: Any) -> None:
-        async with client.stream("Hi") as stream:
-            with pytest.raises(InvalidResponseError, match=f"of east cannot be read: .*{why}"):
-                await given(stream)
+        with pytest.raises(InvalidResponseError, match=f"of east cannot be read: .*{why}"):
+            await whole_of(client.stream("Hi"))
 
     run(colour, scenario, script)
     assert script.closings == [1]

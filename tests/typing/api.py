@@ -12,19 +12,28 @@ from azure_failover import (
     AsyncClient,
     AttemptTimeout,
     ChatCompletion,
+    ChatEvent,
+    ChatStream,
     Client,
     Config,
     Endpoint,
     Explanation,
     FailoverOptions,
     FailoverTransport,
+    Finished,
     Ledger,
     Policy,
     RateLimitError,
+    RefusalDelta,
+    ServerSentEvent,
     Status,
     Stop,
+    StreamBrokenError,
+    StreamRestarted,
+    TextDelta,
     TokenCredential,
     TokenProvider,
+    ToolCallDelta,
     failover_options,
     ledger_of,
 )
@@ -56,6 +65,55 @@ async def service() -> Ledger:
         except RateLimitError as error:
             seconds: float | None = error.retry_after
             raise SystemExit(f"come again in {seconds}") from error
+
+
+def shown(event: ChatEvent) -> str:
+    match event:
+        case TextDelta() | RefusalDelta():
+            return event.text
+        case ToolCallDelta():
+            return f"{event.index} {event.id} {event.name} {event.arguments} {event.choice}"
+        case StreamRestarted():
+            return f"{event.broken_endpoint} {event.endpoint} {event.discarded_text} {event.error}"
+        case Finished():
+            return f"{event.finish_reason} {event.usage and event.usage.total_tokens}"
+
+
+def streamed(client: Client) -> str:
+    stream: ChatStream = client.stream("Hello", deployment="gpt", timeout=5, n=2)
+    try:
+        with stream:
+            told: list[str] = [shown(event) for event in stream]
+    except StreamBrokenError as error:
+        return error.text
+    with client.stream([{"role": "user", "content": "Hello"}], auto_failover=False) as again:
+        texts: list[str] = list(again.texts())
+        ledger: Ledger = again.ledger
+    answer: ChatCompletion = stream.completion()
+    return f"{told} {texts} {ledger} {answer.text} {stream.text} {stream.endpoint}"
+
+
+async def streamed_async(client: AsyncClient) -> ChatCompletion:
+    async with client.stream("Hello") as stream:
+        told: list[str] = [shown(event) async for event in stream]
+        await stream.aclose()
+    async with client.stream("Hello") as again:
+        texts: list[str] = [text async for text in again.texts()]
+    restarts: tuple[StreamRestarted, ...] = again.restarts
+    assert told
+    assert texts
+    assert not restarts
+    return await stream.completion()
+
+
+async def raw(client: Client, tasks: AsyncClient) -> list[str]:
+    payload = {"model": "gpt", "input": "Hello"}
+    with client.stream_request("responses", payload, auto_failover=False, timeout=5) as stream:
+        events: list[ServerSentEvent | StreamRestarted] = list(stream)
+        stream.close()
+    async with tasks.stream_request("responses", payload, deployment="gpt") as other:
+        events += [event async for event in other]
+    return [event.data for event in events if isinstance(event, ServerSentEvent)]
 
 
 def mounted() -> Ledger | None:
@@ -128,6 +186,7 @@ def with_credentials() -> Config:
             hedge_after="p95",
             hedge_probes_after=None,
             detect_silence=False,
+            on_stream_break="raise",
         ),
     )
 

@@ -29,6 +29,20 @@ async def wrong_colour(sync: Client, tasks: AsyncClient) -> None:
         pass
 
 
+async def wrong_stream(sync: Client, tasks: AsyncClient) -> None:
+    with tasks.stream("Hello"):  # error: attr-defined
+        pass
+    async with sync.stream("Hello"):  # error: attr-defined
+        pass
+    for text in sync.stream("Hello"):
+        text.upper()  # error: union-attr
+    for event in sync.stream_request("responses", {}):
+        event.data  # error: union-attr
+    sync.stream_request("responses")  # error: call-arg
+    sync.stream(5)  # error: arg-type
+    Policy(on_stream_break="retry")  # error: arg-type
+
+
 def wrong_key() -> None:
     Policy(failback="sometimes")  # error: arg-type
     Policy(fallback="auto")  # error: call-arg
