@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azure_failover.emulator._answer import Answer, event, event_stream, json_answer
+from azure_failover.emulator._answer import DONE, Answer, Event, event_stream, json_answer
 from azure_failover.emulator._call import Body, Call, Needs, Route, Takes, as_body, as_list
 from azure_failover.emulator._errors import missing
 from azure_failover.emulator._references import missing_reference
@@ -58,11 +58,11 @@ def _completion(call: Call, content: str, used: Mapping[str, int]) -> Body:
     }
 
 
-def _events(call: Call, content: str, used: Mapping[str, int] | None) -> Iterable[bytes]:
+def _events(call: Call, content: str, used: Mapping[str, int] | None) -> Iterable[Event]:
     """Give the events of a chat stream; `used` adds its own event before the end."""
     opening = envelope(call, "chatcmpl", "chat.completion.chunk")
     extra: Body = {} if used is None else {"usage": None}
-    yield event(
+    yield Event(
         {
             "choices": [],
             "created": 0,
@@ -76,12 +76,12 @@ def _events(call: Call, content: str, used: Mapping[str, int] | None) -> Iterabl
     deltas += [{"content": text} for text in words(content)]
     for delta in deltas:
         choice = {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
-        yield event({**opening, "choices": [choice], **extra})
+        yield Event({**opening, "choices": [choice], **extra}, is_content="role" not in delta)
     last = {"index": 0, "delta": {}, "finish_reason": "stop", "content_filter_results": _SAFE}
-    yield event({**opening, "choices": [last], **extra})
+    yield Event({**opening, "choices": [last], **extra})
     if used is not None:
-        yield event({**opening, "choices": [], "usage": used})
-    yield b"data: [DONE]\n\n"
+        yield Event({**opening, "choices": [], "usage": used})
+    yield DONE
 
 
 ROUTES = (Route("POST", COLLECTION, chat, Needs.DEPLOYMENT, Takes.OBJECT),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azure_failover.emulator._answer import event
+from azure_failover.emulator._answer import Event
 from azure_failover.emulator._call import Body, as_body, as_list
 from azure_failover.emulator._said import words
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def events(response: Body) -> Iterator[bytes]:
+def events(response: Body) -> Iterator[Event]:
     """Give the events of a finished response, from its creation to its completion."""
     opening: Body = {**response, "status": "in_progress", "output": [], "usage": None}
     yield from numbered(
@@ -25,10 +25,11 @@ def events(response: Body) -> Iterator[bytes]:
     )
 
 
-def numbered(happened: Iterable[Body]) -> Iterator[bytes]:
-    """Write events under their types, with their numbers in the stream."""
-    for number, data in enumerate(happened):
-        yield event({**data, "sequence_number": number}, str(data["type"]))
+def numbered(happened: Iterable[Body], first: int = 0) -> Iterator[Event]:
+    """Put events under their types, with their numbers in the stream."""
+    for number, data in enumerate(happened, first):
+        kind = str(data["type"])
+        yield Event({**data, "sequence_number": number}, kind, is_content=kind.endswith(".delta"))
 
 
 def _items(response: Body) -> Iterator[Body]:

@@ -160,6 +160,8 @@ class Site:
         if isinstance(fault, faults.StaleConnection) and not is_reused:
             return None
         chosen = self._chosen(fault, request)
+        if isinstance(chosen, faults.BreakStream) and not request.streamed:
+            return None
         if chosen is not None:
             self._count(fault)
         return chosen
