@@ -8,7 +8,7 @@ from azure_failover.emulator._answer import DONE, Answer, Event, event_stream, j
 from azure_failover.emulator._call import Body, Call, Needs, Route, Takes, as_body, as_list
 from azure_failover.emulator._errors import missing
 from azure_failover.emulator._references import missing_reference
-from azure_failover.emulator._said import envelope, last_said, usage, words
+from azure_failover.emulator._said import envelope, last_said, pieces, usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +73,7 @@ def _events(call: Call, content: str, used: Mapping[str, int] | None) -> Iterabl
         }
     )
     deltas: list[dict[str, str]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": text} for text in words(content)]
+    deltas += [{"content": text} for text in pieces(content, call.pieces)]
     for delta in deltas:
         choice = {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
         yield Event({**opening, "choices": [choice], **extra}, is_content="role" not in delta)

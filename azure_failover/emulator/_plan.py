@@ -13,6 +13,7 @@ from azure_failover.emulator._answer import Answer, Part
 if TYPE_CHECKING:
     from azure_failover.emulator._store import Store
     from azure_failover.emulator.recorded import Recorded
+    from azure_failover.emulator.shape import StreamShape
     from azure_failover.emulator.spec import Identity
 
 
@@ -68,6 +69,7 @@ def plan(  # noqa: C901, PLR0912 - one flat table
     *,
     region: Identity,
     store: Store,
+    shape: StreamShape,
     may_keep_alive: bool,
 ) -> Plan:
     """Plan the answer to one request, under the fault that acts on it.
@@ -77,10 +79,14 @@ def plan(  # noqa: C901, PLR0912 - one flat table
 
     def served() -> Answer:
         replacement = _replacement(request, fault)
-        return _service.dressed(replacement or _service.answer(request, region, store), request)
+        healthy = replacement or _service.answer(request, region, store, shape.tokens)
+        return _service.dressed(healthy, request)
+
+    def written() -> Answer:
+        return _sse.written(served(), shape)
 
     def answer() -> Answer:
-        return _sse.written(served())
+        return _sse.chunked(written(), shape)
 
     def whole() -> Plan:
         return _whole(answer(), may_keep_alive=may_keep_alive)
@@ -91,9 +97,10 @@ def plan(  # noqa: C901, PLR0912 - one flat table
         case faults.Delay(seconds=seconds):
             return evolve(whole(), wait=seconds)
         case faults.Drip(seconds=seconds):
-            return _whole(_slowed(answer(), seconds), may_keep_alive=may_keep_alive)
+            slow = _sse.chunked(_slowed(written(), seconds), shape)
+            return _whole(slow, may_keep_alive=may_keep_alive)
         case faults.BreakStream():
-            return _broken(served(), fault, may_keep_alive=may_keep_alive)
+            return _broken(served(), fault, shape, may_keep_alive=may_keep_alive)
         case faults.EndInBody(after=after):
             return _whole(_wire.shortened(answer(), after), may_keep_alive=may_keep_alive)
         case faults.Hang():
@@ -142,7 +149,9 @@ def _cut(answer: Answer, after: int, ending: Ending) -> Plan:
     return Plan(pieces=(Part(head), *_wire.cut(answer, after)), ending=ending)
 
 
-def _broken(answer: Answer, fault: faults.BreakStream, *, may_keep_alive: bool) -> Plan:
+def _broken(
+    answer: Answer, fault: faults.BreakStream, shape: StreamShape, *, may_keep_alive: bool
+) -> Plan:
     """Plan a stream that breaks at one of its events; what is none is sent whole."""
     if not answer.events:
         return _whole(answer, may_keep_alive=may_keep_alive)
@@ -151,11 +160,12 @@ def _broken(answer: Answer, fault: faults.BreakStream, *, may_keep_alive: bool) 
     count = len(answer.events)
     at = min(max(0, count + fault.at if fault.at < 0 else fault.at), count)
     if fault.how == "error":
-        failing = _in_band.failing(answer, at, fault)
-        return _whole(_sse.written(failing), may_keep_alive=may_keep_alive)
-    stream = _sse.written(answer)
-    sizes = [len(part.data) for part in stream.parts]
+        failing = _sse.written(_in_band.failing(answer, at, fault), shape)
+        return _whole(_sse.chunked(failing, shape), may_keep_alive=may_keep_alive)
+    events = _sse.written(answer, shape)
+    sizes = [len(part.data) for part in events.parts]
     after = sum(sizes[:at]) + min(fault.within, sum(sizes[at : at + 1]))
+    stream = _sse.chunked(events, shape)
     match fault.how:
         case "reset":
             return _cut(stream, after, Ending.RESET)
@@ -166,8 +176,15 @@ def _broken(answer: Answer, fault: faults.BreakStream, *, may_keep_alive: bool) 
         case "end":
             return _whole(_wire.shortened(stream, after), may_keep_alive=may_keep_alive)
         case "comments":
-            comment = evolve(_wire.chunk(_sse.comment()), pause=fault.interval)
-            return evolve(_cut(stream, after, Ending.REPEAT), repeated=(comment,))
+            said = _whole_chunks(_wire.shortened(stream, after))
+            comment = tuple(map(_wire.chunk, _sse.comment(fault.interval, shape)))
+            return Plan(pieces=said, repeated=comment, ending=Ending.REPEAT)
+
+
+def _whole_chunks(answer: Answer) -> tuple[Part, ...]:
+    """Give the head and the chunks, with more chunks to follow."""
+    head = _wire.head(answer, may_keep_alive=True)
+    return (Part(head), *map(_wire.chunk, answer.parts))
 
 
 def _slowed(answer: Answer, seconds: float) -> Answer:

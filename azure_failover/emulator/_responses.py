@@ -65,7 +65,7 @@ def create(call: Call) -> Answer:
         for item in [*asked, *(as_body(item) for item in as_list(response["output"]))]:
             call.store.keep(_ITEMS, item)
     if call.request.streamed:
-        return event_stream(events(response))
+        return event_stream(events(response, call.pieces))
     if response["background"] is True:
         return json_answer(200, {**response, "status": "queued", "output": [], "usage": None})
     return json_answer(200, response)

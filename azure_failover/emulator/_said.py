@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from azure_failover.emulator._call import CREATED, as_body, as_list
@@ -30,10 +31,18 @@ def last_said(messages: object) -> str:
     return ""
 
 
-def words(text: str) -> list[str]:
-    """Split a text as streams do: each word but the first brings the space before it."""
-    first, *others = text.split(" ")
-    return [first, *(f" {word}" for word in others)]
+def pieces(text: str, count: int | None) -> list[str]:
+    """Split a text into nearly equal pieces, or into words as streams do.
+
+    Each word but the first brings the space before it. No piece is empty, so that a short text
+    may give fewer than are asked for.
+    """
+    if count is None:
+        first, *others = text.split(" ")
+        return [first, *(f" {word}" for word in others)]
+    count = min(count, len(text))
+    bounds = [len(text) * number // count for number in range(count + 1)]
+    return [text[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def tokens(text: str) -> int:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODEL = "gpt-4.1-mini"
-SHORT = 0.05
 How: TypeAlias = Literal["reset", "close", "end", "hang", "comments", "error"]
 
 COUNTS = {"chat/completions": 7, "responses": 11}
@@ -175,17 +174,32 @@ def test_the_last_event_of_either_api_is_its_end(client: httpx.Client, east: Reg
 
 @pytest.mark.parametrize("within", [0, 5])
 @pytest.mark.parametrize(("route", "at"), PLACES)
-def test_a_hang_is_silent_and_ends_when_the_client_leaves(
-    fleet: Fleet, east: Region, route: str, at: int, within: int
+def test_a_hang_sends_what_comes_before_and_ends_when_the_client_leaves(
+    client: httpx.Client, east: Region, route: str, at: int, within: int
 ) -> None:
     east.fault = faults.BreakStream(at, "hang", within=within)
-    with client_of(fleet, read=SHORT) as client:
-        events, rest, error = receive(client, east, route)
-    assert len(events) == at
-    assert len(rest) == (within if at < COUNTS[route] else 0)
-    assert error is httpx.ReadTimeout
+    if at == COUNTS[route]:
+        within = 0
+    body = b""
+    url, asked = question(east, route, stream=True)
+    with client.stream("POST", url, headers=key(east), json=asked) as response:
+        pieces = response.iter_raw()
+        while body.count(b"\n\n") < at or len(body.rpartition(b"\n\n")[2]) < within:
+            body += next(pieces)
+        assert body.count(b"\n\n") == at
+        assert len(body.rpartition(b"\n\n")[2]) == within
+        assert east.connections == 1
+    client.close()
     assert len(east.requests) == 1
     assert soon(lambda: east.connections == 0)
+
+
+@pytest.mark.parametrize("route", COUNTS)
+def test_a_hang_is_silent(fleet: Fleet, east: Region, route: str) -> None:
+    east.fault = faults.BreakStream(2, "hang", within=1)
+    with client_of(fleet, read=0.5) as client:
+        events, rest, error = receive(client, east, route)
+    assert (len(events), len(rest), error) == (2, 1, httpx.ReadTimeout)
 
 
 @pytest.mark.parametrize(("route", "at"), PLACES)
