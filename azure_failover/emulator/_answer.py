@@ -74,6 +74,11 @@ def raw_answer(status: int, content_type: str, body: bytes) -> Answer:
     return Answer(status, (("content-type", content_type),), (Part(body),))
 
 
+def chunked_answer(content_type: str, parts: Iterable[bytes]) -> Answer:
+    """Answer with bytes whose length nobody knows beforehand, one chunk for each part."""
+    return Answer(200, (("content-type", content_type),), tuple(map(Part, parts)), is_stream=True)
+
+
 def event_stream(events: Iterable[Event]) -> Answer:
     """Answer with server-sent events."""
     return Answer(200, (("content-type", _EVENTS),), is_stream=True, events=(*events,))

@@ -41,11 +41,22 @@ def _items(response: Body, count: int | None) -> Iterator[Body]:
         begun: Body = item
         if item["type"] == "message":
             begun = {**item, "status": "in_progress", "content": []}
+        elif item["type"] == "function_call":
+            begun = {**item, "status": "in_progress", "arguments": ""}
         yield {"type": "response.output_item.added", **place, "item": begun}
         for number, part in enumerate(map(as_body, as_list(item.get("content")))):
             part_place = {"item_id": item["id"], **place, "content_index": number}
             yield from _part(part_place, part, pieces(str(part["text"]), count))
+        if item["type"] == "function_call":
+            yield from _arguments({"item_id": item["id"], **place}, item, count)
         yield {"type": "response.output_item.done", **place, "item": item}
+
+
+def _arguments(place: Body, item: Body, count: int | None) -> Iterator[Body]:
+    whole = {"name": item["name"], "arguments": item["arguments"]}
+    for delta in pieces(str(item["arguments"]), count):
+        yield {"type": "response.function_call_arguments.delta", **place, "delta": delta}
+    yield {"type": "response.function_call_arguments.done", **place, **whole}
 
 
 def _part(place: Body, part: Body, deltas: list[str]) -> Iterator[Body]:

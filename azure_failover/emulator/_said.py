@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from azure_failover.emulator._answer import Event
 from azure_failover.emulator._call import CREATED, as_body, as_list
 
 if TYPE_CHECKING:
     from azure_failover.emulator._call import Body, Call
+
+
+SAFE: Final = {
+    kind: {"filtered": False, "severity": "safe"}
+    for kind in ("hate", "self_harm", "sexual", "violence")
+}
+"""What the content filter says of any text."""
+
+PROMPT_FILTERS: Final = [{"prompt_index": 0, "content_filter_results": SAFE}]
+
+PREAMBLE: Final = Event(
+    {
+        "choices": [],
+        "created": 0,
+        "id": "",
+        "model": "",
+        "object": "",
+        "prompt_filter_results": PROMPT_FILTERS,
+    }
+)
+"""What the streams of chat and text completions open with."""
+
+
+def wants_usage(call: Call) -> bool:
+    """Say whether a stream is to tell how much was used."""
+    return as_body(call.body.get("stream_options")).get("include_usage") is True
 
 
 def envelope(call: Call, kind: str, name: str) -> Body:
