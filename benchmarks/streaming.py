@@ -196,10 +196,11 @@ def compare(url: str, rounds: int, tokens: int) -> dict[str, Any]:
         ("httpx2", httpx2, azure_failover.httpx2.FailoverTransport),
     )
     for family_name, family, ours in families:
-        for colour, client, pool in (
+        colours: tuple[tuple[str, Callable[..., Any], Callable[..., Any]], ...] = (
             ("sync", family.Client, family.HTTPTransport),
             ("async", family.AsyncClient, family.AsyncHTTPTransport),
-        ):
+        )
+        for colour, client, pool in colours:
             name, is_async = f"{family_name} {colour}", colour == "async"
             subjects = [
                 Subject(url, client(transport=transport, timeout=60), is_async=is_async)
