@@ -105,7 +105,7 @@ def bench(session: nox.Session) -> None:
     """The benchmarks; ``-- --full`` for real figures, quick otherwise."""
     install(session, "bench")
     options = [] if "--full" in session.posargs else ["--quick"]
-    for script in ("overhead", "bodies"):
+    for script in ("overhead", "bodies", "streaming"):
         session.run("python", f"benchmarks/{script}.py", *options)
 
 

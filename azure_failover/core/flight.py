@@ -17,7 +17,6 @@ from __future__ import annotations
 from typing import Generic, assert_never
 
 from azure_failover.core.allowance import NO_DEADLINE, Deadline
-from azure_failover.core.choice import Skip
 from azure_failover.core.course import ANYWHERE, Course, Reach
 from azure_failover.core.events import Event
 from azure_failover.core.fleet import Fleet
@@ -108,13 +107,13 @@ class Flight(Generic[R]):
         self._served_by: Attempt | None = None
         self._events: tuple[Event, ...] = ()
         if course.closed and course.reach is Reach.FLEET:
-            self._record_closed()
+            self._logbook.skip_closed(self._course.closed)
 
     def begin(self, now: float) -> Command[R]:
         """Give the first command."""
         if not self._find_next(now):
             self.is_barred = not self._deadline.is_late(now)
-            self._record_closed()
+            self._logbook.skip_closed(self._course.closed)
             return GiveUp(None)
         return self.proceed(now)
 
@@ -164,9 +163,8 @@ class Flight(Generic[R]):
         attempt = report.attempt
         self._under_way.attempts.remove(attempt)
         attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
-        status = report.hides or report.status
-        verdict = judge_answer(status, error=report.body)
-        is_good = status < 400  # noqa: PLR2004
+        verdict = judge_answer(report.hides or report.status, error=report.body)
+        is_good = (report.hides or report.status) < 400  # noqa: PLR2004
         elapsed = now - attempt.started if is_good and verdict is ALIVE else None
         self._fleet.heard(attempt.index, attempt.ticket, now, elapsed)
         if not is_good:
@@ -237,8 +235,7 @@ class Flight(Generic[R]):
             return self.proceed(now)
         self._is_exhausted = self._has_tried_all()
         if self._is_exhausted and self._kept is not None:
-            response, answered = self._kept
-            return self._delivered(response, answered, now, is_open=False)
+            return self._go_on(now)
         return GiveUp(report.error)
 
     def _go_on(self, now: float) -> Command[R]:
@@ -310,7 +307,7 @@ class Flight(Generic[R]):
 
     def _may_wait(self, attempt: Attempt, hint: float | None, now: float) -> bool:
         """Tell whether a throttled request may wait for its endpoint, and take the wait."""
-        if hint is None or self._waited or hint > RETRY_AFTER_CAP:
+        if self._waited or hint is None or hint > RETRY_AFTER_CAP:
             return False
         if self._deadline.is_late(now + hint):
             return False
@@ -336,9 +333,8 @@ class Flight(Generic[R]):
         return self._deadline.allowance(now, others, self._fleet.config.policy.reserve)
 
     def _has_tried_all(self) -> bool:
-        if self._course.reach is not Reach.FLEET:
-            return True
-        return self._tried.bit_count() == len(self._fleet) - len(self._course.closed)
+        open_ones = len(self._fleet) - len(self._course.closed)
+        return self._course.reach is not Reach.FLEET or self._tried.bit_count() == open_ones
 
     def _forgo(self, attempt: Attempt, now: float) -> None:
         """Give up an attempt that was reserved, because a discard or a sleep takes too long."""
@@ -364,11 +360,6 @@ class Flight(Generic[R]):
         self._tried |= 1 << choice.index
         self._reserve(choice.index, choice.ticket, now)
         return True
-
-    def _record_closed(self) -> None:
-        """Write down first which endpoints cannot take the request."""
-        skips = [Skip(index, reason) for index, reason in sorted(self._course.closed.items())]
-        self._logbook.skip(skips, self._started)
 
     def _again(self, attempt: Attempt, now: float, *, is_fresh: bool = False) -> None:
         ticket = self._fleet.again(attempt.index, now, self._kind)

@@ -5,7 +5,7 @@ Writes down, decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from azure_failover.core.choice import Skip
@@ -46,6 +46,10 @@ class Logbook:
                 record = Attempt(skip.index, NO_TICKET, now)
                 record.outcome, record.error = "skipped", skip.reason
                 self._records.append(record)
+
+    def skip_closed(self, closed: Mapping[int, str]) -> None:
+        """Write down first which endpoints cannot take the request."""
+        self.skip([Skip(index, reason) for index, reason in sorted(closed.items())], self._started)
 
     def error_in(self, report: Answered[R]) -> str | None:
         """Say in a word what an error answer says; None if it has none of its own."""

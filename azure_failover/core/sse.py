@@ -23,6 +23,9 @@ PREAMBLE_LIMIT: Final = 1024 * 1024
 _HEAD: Final = 4096
 """Bytes of an unfinished event that are kept to tell what it is, once content has come."""
 
+_LEAST: Final = 24
+"""Bytes that any event has which is not the marker ``[DONE]``, more or less."""
+
 _TYPE: Final = re.compile(r'\s*\{\s*"type"\s*:\s*"([\w.]+)"')
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -278,10 +281,15 @@ class Follower:
 
     def passed(self, chunk: bytes) -> bool:
         """Take the next bytes; tell whether they complete an event, not only comments."""
-        if not self._head:
-            begin = chunk.rfind(self._separator, 0, -self._width) + 1
-            if begin == 0 and chunk.endswith(self._separator):  # one event, whole: the usual case
-                return self._is_event(chunk)
+        if (
+            not self._head
+            and chunk.startswith(b"data")
+            and chunk.find(self._separator) == len(chunk) - self._width
+        ):  # one event, whole: the usual case
+            if len(self._last) < _LEAST:
+                self._is_event(chunk)
+            self._last = chunk
+            return True
         data = self._edge + chunk
         cut = data.rfind(self._separator)
         if cut < 0:
@@ -305,7 +313,7 @@ class Follower:
     def _is_event(self, block: bytes) -> bool:
         if not _has_data(block):
             return False
-        if len(self._last) < 24 and b"[DONE]" in self._last:  # noqa: PLR2004  (its whole event)
+        if len(self._last) < _LEAST and b"[DONE]" in self._last:
             self._is_done = True
         self._last = block
         return True

@@ -17,6 +17,16 @@ from azure_failover.emulator._form import FilePart
 from azure_failover.emulator.fleet import Fleet
 from azure_failover.emulator.recorded import Dialect, Recorded
 from azure_failover.emulator.region import Region
+from azure_failover.emulator.shape import StreamShape
 from azure_failover.emulator.spec import RegionSpec
 
-__all__ = ["Dialect", "FilePart", "Fleet", "Recorded", "Region", "RegionSpec", "faults"]
+__all__ = [
+    "Dialect",
+    "FilePart",
+    "Fleet",
+    "Recorded",
+    "Region",
+    "RegionSpec",
+    "StreamShape",
+    "faults",
+]

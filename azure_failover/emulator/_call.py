@@ -28,6 +28,7 @@ class Call:
         deployment: The deployment it runs on; empty on routes that need none.
         ids: What stands in the route's placeholders, decoded.
         body: The JSON object or the form's text fields; empty where there is neither.
+        pieces: How many events a text is streamed in; None for one for each word.
     """
 
     request: Recorded
@@ -36,6 +37,7 @@ class Call:
     deployment: str
     ids: tuple[str, ...]
     body: Body = field(repr=False)
+    pieces: int | None
 
 
 Serve: TypeAlias = Callable[[Call], Answer]

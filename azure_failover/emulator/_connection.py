@@ -21,7 +21,9 @@ from azure_failover.emulator.recorded import Message
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
 
+    from azure_failover.emulator._answer import Part
     from azure_failover.emulator._plan import Plan
     from azure_failover.emulator.faults import TlsBroken
 
@@ -185,13 +187,8 @@ class Connection:
         """Write what is planned; True where another request may follow on this connection."""
         if planned.wait and not await self._outlasts(planned.wait):
             return False
-        for index, piece in enumerate(planned.pieces):
-            if index and planned.pace and not await self._outlasts(planned.pace):
-                return False
-            if self.is_doomed:
-                return False
-            writer.write(piece)
-            await writer.drain()
+        if not await self._write(planned.pieces, writer):
+            return False
         match planned.ending:
             case Ending.KEEP:
                 return True
@@ -200,11 +197,26 @@ class Connection:
             case Ending.HANG:
                 await self._outlasts(None)
                 return False
+            case Ending.REPEAT:
+                while await self._write(planned.repeated, writer):
+                    pass
+                return False
             case Ending.RESET:
                 if planned.pieces:
                     await self._outlasts(_SETTLE)
                 self.reset()
                 return False
+
+    async def _write(self, pieces: Iterable[Part], writer: asyncio.StreamWriter) -> bool:
+        """Write pieces, each after its pause; False where the client did not stay for them."""
+        for piece in pieces:
+            if piece.pause and not await self._outlasts(piece.pause):
+                return False
+            if self.is_doomed:
+                return False
+            writer.write(piece.data)
+            await writer.drain()
+        return True
 
     async def _outlasts(self, seconds: float | None) -> bool:
         """Wait, but not longer than the client stays; True where it stayed all that time."""

@@ -197,7 +197,7 @@ def status_answer(fault: Status) -> Answer:
     """Answer as a `Status` fault says; a code without a known body gets a plain envelope."""
     answer = _DEFAULTS.get(fault.code) or problem(fault.code, str(fault.code), _phrase(fault.code))
     if fault.code in _BODILESS:
-        answer = Answer(fault.code, (), ())
+        answer = Answer(fault.code, ())
     elif isinstance(fault.body, str):
         answer = raw_answer(fault.code, "text/plain; charset=utf-8", fault.body.encode())
     elif isinstance(fault.body, bytes):

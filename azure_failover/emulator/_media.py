@@ -6,9 +6,9 @@ import base64
 from typing import TYPE_CHECKING, Final
 
 from azure_failover.emulator import _errors
-from azure_failover.emulator._answer import Answer, json_answer, raw_answer
+from azure_failover.emulator._answer import Answer, chunked_answer, json_answer, raw_answer
 from azure_failover.emulator._call import CREATED, Call, Needs, Route, Takes
-from azure_failover.emulator._said import tokens
+from azure_failover.emulator._said import pieces, tokens
 
 if TYPE_CHECKING:
     from azure_failover.emulator._form import FilePart
@@ -82,14 +82,18 @@ def _verbose(task: str, text: str) -> dict[str, object]:
 
 
 def speak(call: Call) -> Answer:
-    """Answer bytes that are no sound: `<region>: <input>`, under the type that is asked for."""
+    """Answer bytes that are no sound: `<region>: <input>`, under the type that is asked for.
+
+    They are sent in chunks, a word in each.
+    """
     said = call.body.get("input")
     if not isinstance(said, str):
         return _errors.missing("input")
     sound = _SOUNDS.get(str(call.body.get("response_format", "mp3")))
     if sound is None:
         return _errors.invalid_request("There is no such response_format.", "response_format")
-    return raw_answer(200, sound, f"{call.region.name}: {said}".encode())
+    parts = pieces(f"{call.region.name}: {said}", call.pieces)
+    return chunked_answer(sound, (part.encode("utf-8", "replace") for part in parts))
 
 
 def generate(call: Call) -> Answer:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from attrs import evolve, frozen
 
-from azure_failover.emulator import _errors, _service, _throttle, _wire, faults
+from azure_failover.emulator import _errors, _in_band, _service, _sse, _wire, faults
+from azure_failover.emulator._answer import Answer, Part
 
 if TYPE_CHECKING:
-    from azure_failover.emulator._answer import Answer
     from azure_failover.emulator._store import Store
     from azure_failover.emulator.recorded import Recorded
+    from azure_failover.emulator.shape import StreamShape
     from azure_failover.emulator.spec import Identity
 
 
@@ -23,6 +24,7 @@ class Ending(Enum):
     CLOSE = "close"
     RESET = "reset"
     HANG = "hang"
+    REPEAT = "repeat"
 
 
 @frozen(kw_only=True)
@@ -31,14 +33,14 @@ class Plan:
 
     Attributes:
         pieces: What to write, one write each.
+        repeated: What to write after them, over and over, where that is the ending.
         wait: Seconds before the first byte.
-        pace: Seconds before each piece after the first, which is the head.
     """
 
-    pieces: tuple[bytes, ...] = ()
+    pieces: tuple[Part, ...] = ()
+    repeated: tuple[Part, ...] = ()
     ending: Ending = Ending.KEEP
     wait: float = 0
-    pace: float = 0
 
 
 Simple: TypeAlias = (
@@ -52,6 +54,7 @@ Simple: TypeAlias = (
     | faults.Truncate
     | faults.HangInBody
     | faults.EndInBody
+    | faults.BreakStream
     | faults.ThrottledStream
     | faults.Garbage
     | faults.BadJson
@@ -60,12 +63,13 @@ Simple: TypeAlias = (
 """Every request fault except the one that chooses another."""
 
 
-def plan(  # noqa: C901 - one flat table
+def plan(  # noqa: C901, PLR0912 - one flat table
     request: Recorded,
     fault: Simple | None,
     *,
     region: Identity,
     store: Store,
+    shape: StreamShape,
     may_keep_alive: bool,
 ) -> Plan:
     """Plan the answer to one request, under the fault that acts on it.
@@ -73,9 +77,16 @@ def plan(  # noqa: C901 - one flat table
     A fault that leaves the request without an answer also leaves it undone.
     """
 
-    def answer() -> Answer:
+    def served() -> Answer:
         replacement = _replacement(request, fault)
-        return _service.dressed(replacement or _service.answer(request, region, store), request)
+        healthy = replacement or _service.answer(request, region, store, shape.tokens)
+        return _service.dressed(healthy, request)
+
+    def written() -> Answer:
+        return _sse.written(served(), shape)
+
+    def answer() -> Answer:
+        return _sse.chunked(written(), shape)
 
     def whole() -> Plan:
         return _whole(answer(), may_keep_alive=may_keep_alive)
@@ -86,7 +97,10 @@ def plan(  # noqa: C901 - one flat table
         case faults.Delay(seconds=seconds):
             return evolve(whole(), wait=seconds)
         case faults.Drip(seconds=seconds):
-            return evolve(_whole(_halved(answer()), may_keep_alive=may_keep_alive), pace=seconds)
+            slow = _sse.chunked(_slowed(written(), seconds), shape)
+            return _whole(slow, may_keep_alive=may_keep_alive)
+        case faults.BreakStream():
+            return _broken(served(), fault, shape, may_keep_alive=may_keep_alive)
         case faults.EndInBody(after=after):
             return _whole(_wire.shortened(answer(), after), may_keep_alive=may_keep_alive)
         case faults.Hang():
@@ -96,7 +110,7 @@ def plan(  # noqa: C901 - one flat table
         case faults.CloseBeforeHeaders():
             return Plan(ending=Ending.CLOSE)
         case faults.Garbage():
-            return Plan(pieces=(_wire.GARBAGE,), ending=Ending.CLOSE)
+            return Plan(pieces=(Part(_wire.GARBAGE),), ending=Ending.CLOSE)
         case faults.ResetInBody(after=after):
             return _cut(answer(), after, Ending.RESET)
         case faults.Truncate(after=after):
@@ -115,7 +129,7 @@ def _replacement(request: Recorded, fault: Simple | None) -> Answer | None:
         case faults.BadJson():
             return _errors.bad_json()
         case faults.ThrottledStream(retry_after=seconds) if request.streamed:
-            return _throttle.stream(request, seconds)
+            return _in_band.throttled(request, seconds)
         case faults.ThrottledStream(retry_after=seconds):
             return _errors.status_answer(faults.Status(429, {"retry-after": str(seconds)}))
         case _:
@@ -125,20 +139,60 @@ def _replacement(request: Recorded, fault: Simple | None) -> Answer | None:
 def _whole(answer: Answer, *, may_keep_alive: bool) -> Plan:
     head = _wire.head(answer, may_keep_alive=may_keep_alive)
     return Plan(
-        pieces=(head, *_wire.pieces(answer)),
+        pieces=(Part(head), *_wire.pieces(answer)),
         ending=Ending.KEEP if may_keep_alive else Ending.CLOSE,
     )
 
 
 def _cut(answer: Answer, after: int, ending: Ending) -> Plan:
     head = _wire.head(answer, may_keep_alive=True)
-    return Plan(pieces=(head, _wire.cut(answer, after)), ending=ending)
+    return Plan(pieces=(Part(head), *_wire.cut(answer, after)), ending=ending)
 
 
-def _halved(answer: Answer) -> Answer:
-    """Split a body of one piece in two, so that there is something to wait for inside it."""
-    if answer.is_stream:
-        return answer
-    joined = b"".join(answer.parts)
-    middle = len(joined) // 2
-    return evolve(answer, parts=(joined[:middle], joined[middle:]))
+def _broken(
+    answer: Answer, fault: faults.BreakStream, shape: StreamShape, *, may_keep_alive: bool
+) -> Plan:
+    """Plan a stream that breaks at one of its events; what is none is sent whole."""
+    if not answer.events:
+        return _whole(answer, may_keep_alive=may_keep_alive)
+    if fault.retry_after is not None:
+        answer = answer.with_headers({"retry-after": str(fault.retry_after)})
+    count = len(answer.events)
+    at = min(max(0, count + fault.at if fault.at < 0 else fault.at), count)
+    if fault.how == "error":
+        failing = _sse.written(_in_band.failing(answer, at, fault), shape)
+        return _whole(_sse.chunked(failing, shape), may_keep_alive=may_keep_alive)
+    events = _sse.written(answer, shape)
+    sizes = [len(part.data) for part in events.parts]
+    after = sum(sizes[:at]) + min(fault.within, sum(sizes[at : at + 1]))
+    stream = _sse.chunked(events, shape)
+    match fault.how:
+        case "reset":
+            return _cut(stream, after, Ending.RESET)
+        case "close":
+            return _cut(stream, after, Ending.CLOSE)
+        case "hang":
+            return _cut(stream, after, Ending.HANG)
+        case "end":
+            return _whole(_wire.shortened(stream, after), may_keep_alive=may_keep_alive)
+        case "comments":
+            said = _whole_chunks(_wire.shortened(stream, after))
+            comment = tuple(map(_wire.chunk, _sse.comment(fault.interval, shape)))
+            return Plan(pieces=said, repeated=comment, ending=Ending.REPEAT)
+
+
+def _whole_chunks(answer: Answer) -> tuple[Part, ...]:
+    """Give the head and the chunks, with more chunks to follow."""
+    head = _wire.head(answer, may_keep_alive=True)
+    return (Part(head), *map(_wire.chunk, answer.parts))
+
+
+def _slowed(answer: Answer, seconds: float) -> Answer:
+    """Pause before each part; a body of one part is split in two, to have something to wait for."""
+    parts = answer.parts
+    if not answer.is_stream:
+        joined = b"".join(part.data for part in parts)
+        middle = len(joined) // 2
+        parts = (Part(joined[:middle]), Part(joined[middle:]))
+    slow = tuple(evolve(part, pause=part.pause + seconds) for part in parts)
+    return evolve(answer, parts=slow)

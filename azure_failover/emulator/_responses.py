@@ -20,6 +20,7 @@ from azure_failover.emulator._references import missing_reference
 from azure_failover.emulator._resources import listed
 from azure_failover.emulator._response_events import events
 from azure_failover.emulator._said import last_said, tokens
+from azure_failover.emulator._tools import FunctionCall, function_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ _PREFIXES = {"message": "msg_", "reasoning": "rs_", "function_call": "fc_", "com
 
 
 def create(call: Call) -> Answer:
-    """Answer `<region>: <last user message>`; keep it unless `store` is false."""
+    """Answer `<region>: <last user message>` or calls of tools; keep it unless `store` is false."""
     if "input" not in call.body and "prompt" not in call.body:
         return _errors.missing("input")
     objection = _objection(call)
@@ -65,7 +66,7 @@ def create(call: Call) -> Answer:
         for item in [*asked, *(as_body(item) for item in as_list(response["output"]))]:
             call.store.keep(_ITEMS, item)
     if call.request.streamed:
-        return event_stream(events(response))
+        return event_stream(events(response, call.pieces))
     if response["background"] is True:
         return json_answer(200, {**response, "status": "queued", "output": [], "usage": None})
     return json_answer(200, response)
@@ -119,7 +120,10 @@ def count_input(call: Call) -> Answer:
 
 def _response(call: Call, asked: list[Body]) -> Body:
     said = last_said(asked)
-    text = f"{call.region.name}: {said}"
+    is_users_turn = bool(asked) and asked[-1].get("role") == "user"
+    calls = function_calls(call, said, is_users_turn=is_users_turn)
+    text = " ".join(made.arguments for made in calls) or f"{call.region.name}: {said}"
+    items = [_function_call(call, made) for made in calls] or [_message(call, text)]
     return {
         "id": call.store.new_id("resp_"),
         "object": "response",
@@ -128,7 +132,7 @@ def _response(call: Call, asked: list[Body]) -> Body:
         "error": None,
         "incomplete_details": None,
         "model": call.deployment,
-        "output": [*_reasoning(call), _message(call, text)],
+        "output": [*_reasoning(call), *items],
         "usage": _usage(said, text),
         **{name: call.body.get(name, value) for name, value in _ECHOED.items()},
         **_conversation(call),
@@ -143,6 +147,17 @@ def _message(call: Call, text: str) -> Body:
         "status": "completed",
         "role": "assistant",
         "content": [part],
+    }
+
+
+def _function_call(call: Call, made: FunctionCall) -> Body:
+    return {
+        "id": call.store.new_id("fc_"),
+        "type": "function_call",
+        "status": "completed",
+        "call_id": made.identity,
+        "name": made.name,
+        "arguments": made.arguments,
     }
 
 

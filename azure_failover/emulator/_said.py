@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Final
 
+from azure_failover.emulator._answer import Event
 from azure_failover.emulator._call import CREATED, as_body, as_list
 
 if TYPE_CHECKING:
     from azure_failover.emulator._call import Body, Call
+
+
+SAFE: Final = {
+    kind: {"filtered": False, "severity": "safe"}
+    for kind in ("hate", "self_harm", "sexual", "violence")
+}
+"""What the content filter says of any text."""
+
+PROMPT_FILTERS: Final = [{"prompt_index": 0, "content_filter_results": SAFE}]
+
+PREAMBLE: Final = Event(
+    {
+        "choices": [],
+        "created": 0,
+        "id": "",
+        "model": "",
+        "object": "",
+        "prompt_filter_results": PROMPT_FILTERS,
+    }
+)
+"""What the streams of chat and text completions open with."""
+
+
+def wants_usage(call: Call) -> bool:
+    """Say whether a stream is to tell how much was used."""
+    return as_body(call.body.get("stream_options")).get("include_usage") is True
 
 
 def envelope(call: Call, kind: str, name: str) -> Body:
@@ -30,10 +58,18 @@ def last_said(messages: object) -> str:
     return ""
 
 
-def words(text: str) -> list[str]:
-    """Split a text as streams do: each word but the first brings the space before it."""
-    first, *others = text.split(" ")
-    return [first, *(f" {word}" for word in others)]
+def pieces(text: str, count: int | None) -> list[str]:
+    """Split a text into nearly equal pieces, or into words as streams do.
+
+    Each word but the first brings the space before it. No piece is empty, so that a short text
+    may give fewer than are asked for.
+    """
+    if count is None:
+        first, *others = text.split(" ")
+        return [first, *(f" {word}" for word in others)]
+    count = min(count, len(text))
+    bounds = [len(text) * number // count for number in range(count + 1)]
+    return [text[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def tokens(text: str) -> int:

@@ -42,9 +42,12 @@ _TABLE = Table(
 )
 
 
-def answer(request: Recorded, region: Identity, store: Store) -> Answer:
-    """Answer one request as the region does when nothing is wrong with it."""
-    return _objection(request, region) or _served(request, region, store)
+def answer(request: Recorded, region: Identity, store: Store, pieces: int | None = None) -> Answer:
+    """Answer one request as the region does when nothing is wrong with it.
+
+    `pieces` is the number of events a text is streamed in; None gives each word one.
+    """
+    return _objection(request, region) or _served(request, region, store, pieces)
 
 
 def dressed(answer: Answer, request: Recorded) -> Answer:
@@ -86,7 +89,7 @@ def _version_objection(request: Recorded) -> Answer | None:
     return None
 
 
-def _served(request: Recorded, region: Identity, store: Store) -> Answer:
+def _served(request: Recorded, region: Identity, store: Store, pieces: int | None) -> Answer:
     found = _TABLE.find(request.method, request.route or "")
     if found is None:
         return _errors.RESOURCE_NOT_FOUND
@@ -115,6 +118,7 @@ def _served(request: Recorded, region: Identity, store: Store) -> Answer:
             deployment=deployment,
             ids=ids,
             body=body,
+            pieces=pieces,
         )
     )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from azure_failover.emulator._plan import Plan, Simple
     from azure_failover.emulator.recorded import Message, Recorded
+    from azure_failover.emulator.shape import StreamShape
     from azure_failover.emulator.spec import Identity
 
 _BACKLOG = 128
@@ -69,6 +70,7 @@ class Site:
         self.port: int | None = None
         self.accepted = 0
         self.fault: faults.Fault | None = None
+        self.shape = identity.shape
         self.log = Log()
         self._store = Store(identity.name)
         self._counters = counters
@@ -115,6 +117,10 @@ class Site:
         for connection in self._open.values():
             connection.reset()
 
+    def reshape(self, shape: StreamShape) -> None:
+        """Write streams in another shape from now on."""
+        self.shape = shape
+
     def close_idle(self) -> None:
         """Close the connections on which no request is under way, but one was before."""
         for connection in self._open.values():
@@ -149,6 +155,7 @@ class Site:
             self._fault_on(request, is_reused=connection.served > 0),
             region=self.identity,
             store=self._store,
+            shape=self.shape,
             may_keep_alive=message.may_keep_alive,
         )
 
@@ -160,6 +167,8 @@ class Site:
         if isinstance(fault, faults.StaleConnection) and not is_reused:
             return None
         chosen = self._chosen(fault, request)
+        if isinstance(chosen, faults.BreakStream) and not request.streamed:
+            return None
         if chosen is not None:
             self._count(fault)
         return chosen

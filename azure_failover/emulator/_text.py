@@ -7,11 +7,15 @@ import hashlib
 import json
 import math
 import struct
+from typing import TYPE_CHECKING
 
-from azure_failover.emulator._answer import Answer, json_answer
-from azure_failover.emulator._call import CREATED, Call, Needs, Route, Takes, as_list
+from azure_failover.emulator._answer import DONE, Answer, Event, event_stream, json_answer
+from azure_failover.emulator._call import CREATED, Body, Call, Needs, Route, Takes, as_list
 from azure_failover.emulator._errors import invalid_request, missing
-from azure_failover.emulator._said import envelope, tokens, usage
+from azure_failover.emulator._said import PREAMBLE, envelope, pieces, tokens, usage, wants_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _DEFAULT_DIMENSIONS = 1536
 _MOST_DIMENSIONS = 3072
@@ -43,22 +47,38 @@ def models(call: Call) -> Answer:
 
 
 def completions(call: Call) -> Answer:
-    """Answer `<region>: <prompt>`; no streams."""
+    """Answer `<region>: <prompt>`, as JSON or as a stream."""
     prompt = call.body.get("prompt")
     if not isinstance(prompt, str):
         return missing("prompt")
-    if call.request.streamed:
-        return invalid_request("The emulator does not stream completions.", "stream")
     text = f"{call.region.name}: {prompt}"
+    used = usage(prompt, text)
+    if call.request.streamed:
+        return event_stream(_events(call, text, used if wants_usage(call) else None))
     choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": "stop"}
     return json_answer(
         200,
         {
             **envelope(call, "cmpl", "text_completion"),
             "choices": [choice],
-            "usage": usage(prompt, text),
+            "usage": used,
         },
     )
+
+
+def _events(call: Call, text: str, used: Mapping[str, int] | None) -> Iterator[Event]:
+    """Give the events of a text's stream; `used` adds its own event before the end."""
+    opening = envelope(call, "cmpl", "text_completion")
+    extra: Body = {} if used is None else {"usage": None}
+    yield PREAMBLE
+    for piece in pieces(text, call.pieces):
+        choice = {"index": 0, "text": piece, "logprobs": None, "finish_reason": None}
+        yield Event({**opening, "choices": [choice], **extra}, is_content=True)
+    last = {"index": 0, "text": "", "logprobs": None, "finish_reason": "stop"}
+    yield Event({**opening, "choices": [last], **extra})
+    if used is not None:
+        yield Event({**opening, "choices": [], "usage": used})
+    yield DONE
 
 
 def embeddings(call: Call) -> Answer:

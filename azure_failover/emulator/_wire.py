@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from azure_failover.emulator._answer import Part
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,50 +33,50 @@ def head(answer: Answer, *, may_keep_alive: bool) -> bytes:
     if answer.is_stream:
         lines.append("transfer-encoding: chunked")
     elif answer.status not in {204, 304}:
-        lines.append(f"content-length: {sum(map(len, answer.parts))}")
+        lines.append(f"content-length: {sum(len(part.data) for part in answer.parts)}")
     if not may_keep_alive:
         lines.append("connection: close")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def pieces(answer: Answer) -> Iterator[bytes]:
+def pieces(answer: Answer) -> Iterator[Part]:
     """Give the body piece by piece, as it is to be written."""
     if answer.is_stream:
-        yield from (_chunk(part) for part in answer.parts)
-        yield _LAST_CHUNK
+        yield from map(chunk, answer.parts)
+        yield Part(_LAST_CHUNK)
     else:
         yield from answer.parts
 
 
-def cut(answer: Answer, after: int) -> bytes:
-    """Give what stands on the wire once `after` bytes of the body are sent, with no end to it.
+def cut(answer: Answer, after: int) -> Iterator[Part]:
+    """Give what is to be written until `after` bytes of the body are sent, with no end to it.
 
     A chunk that is cut keeps the size line of the whole chunk.
     """
-    sent = bytearray()
     left = after
     for part in answer.parts:
         if left <= 0:
             break
-        framed = _chunk(part) if answer.is_stream else part
-        if left >= len(part):
-            sent += framed
+        framed = chunk(part) if answer.is_stream else part
+        size = len(part.data)
+        if left >= size:
+            yield framed
         else:
-            sent += framed[: framed.index(part) + left]
-        left -= len(part)
-    return bytes(sent)
+            yield evolve(framed, data=framed.data[: framed.data.index(part.data) + left])
+        left -= size
 
 
 def shortened(answer: Answer, after: int) -> Answer:
     """Return the answer with a body of `after` bytes, which then is its proper end."""
-    parts: list[bytes] = []
+    parts: list[Part] = []
     left = after
     for part in answer.parts:
         if left > 0:
-            parts.append(part[:left])
-        left -= len(part)
+            parts.append(evolve(part, data=part.data[:left]))
+        left -= len(part.data)
     return evolve(answer, parts=tuple(parts))
 
 
-def _chunk(part: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(part), part)
+def chunk(part: Part) -> Part:
+    """Frame a part as a chunk."""
+    return evolve(part, data=b"%x\r\n%b\r\n" % (len(part.data), part.data))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadJson",
+    "BreakStream",
     "CloseBeforeHeaders",
     "Delay",
     "Drip",
@@ -51,6 +52,11 @@ class _Limited:
     times: int | None = field(
         default=None, kw_only=True, validator=validators.optional(validators.ge(1))
     )
+
+
+def _between_events(fault: BreakStream, _: object, within: int) -> None:
+    if within and fault.how in {"comments", "error"}:
+        raise ValueError(f"within is {within}: {fault.how} comes between events, expected 0")
 
 
 @frozen
@@ -136,6 +142,50 @@ class EndInBody(_Limited):
 
 
 @frozen
+class BreakStream(_Limited):
+    """Break an event stream at one of its events.
+
+    A request that asks for no stream is answered as usual and not counted; one that is answered
+    with an error in place of a stream gets that error, and is counted.
+
+    Args:
+        at: How many whole events are sent before; 0 breaks right after the headers. A negative
+            number counts from the end: -1 breaks before the last event, which is `[DONE]` or
+            `response.completed`. Past either end it stops there: a stream of n events breaks
+            after all of them for n and above.
+        how: What comes then. `reset` is an RST and `close` a FIN, without the last chunk that HTTP
+            demands; `end` is that chunk, so that nothing looks broken; `hang` is nothing at all;
+            `comments` are lines that begin with a colon, for as long as the client stays; `error`
+            is an error event, on `responses` followed by `response.failed`, and an orderly end.
+        within: How many bytes of the next event are sent as well, at most all of it. Comments and
+            errors come between events only.
+        interval: Seconds before each of the comments.
+        code: The error's code; `rate_limit_exceeded` where Azure throttles.
+        error_type: The error's type; `too_many_requests` where Azure throttles.
+        message: What the error says.
+        retry_after: Seconds for a `retry-after` header; None sends none.
+
+    Raises:
+        ValueError: `within` with comments or an error.
+    """
+
+    at: int = field(validator=validators.instance_of(int))
+    how: Literal["reset", "close", "end", "hang", "comments", "error"] = field(
+        default="reset",
+        validator=validators.in_(("reset", "close", "end", "hang", "comments", "error")),
+    )
+    within: int = field(default=0, kw_only=True, validator=[validators.ge(0), _between_events])
+    interval: float = field(default=1.0, kw_only=True, validator=validators.gt(0))
+    code: str | None = field(default="server_error", kw_only=True)
+    error_type: str = field(default="server_error", kw_only=True)
+    message: str = field(
+        default="The server had an error while processing your request. Sorry about that!",
+        kw_only=True,
+    )
+    retry_after: int | None = field(default=None, kw_only=True)
+
+
+@frozen
 class ThrottledStream(_Limited):
     """Answer 200 with `retry-after` and an error event first, as Azure throttles streams.
 
@@ -203,6 +253,7 @@ RequestFault: TypeAlias = (
     | Truncate
     | HangInBody
     | EndInBody
+    | BreakStream
     | ThrottledStream
     | Garbage
     | BadJson

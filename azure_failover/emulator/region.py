@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from azure_failover.emulator import faults
+from azure_failover.emulator.shape import StreamShape
 
 if TYPE_CHECKING:
     from azure_failover.emulator._loop import LoopThread
@@ -98,6 +99,16 @@ class Region:
         self._thread.command(lambda: self._site.apply(fault), self._site.settle)
 
     @property
+    def shape(self) -> StreamShape:
+        """How it writes event streams. Acts on requests complete after the assignment returns."""
+        return self._site.shape
+
+    @shape.setter
+    def shape(self, shape: StreamShape) -> None:
+        _require_shape(shape)
+        self._thread.command(lambda: self._site.reshape(shape), self._site.settle)
+
+    @property
     def requests(self) -> tuple[Recorded, ...]:
         """What it received, in order of arrival."""
         return self._site.log.copy()
@@ -129,3 +140,8 @@ def _require_fault(given: object) -> None:
     """Raise where a fault's class was given rather than a fault."""
     if not isinstance(given, faults.Fault | None):
         raise TypeError(f"fault is {given!r}: expected None or a fault such as faults.Hang()")
+
+
+def _require_shape(given: object) -> None:
+    if not isinstance(given, StreamShape):
+        raise TypeError(f"shape is {given!r}: expected a StreamShape, such as StreamShape()")

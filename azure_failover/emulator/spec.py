@@ -7,6 +7,8 @@ from typing import Literal
 
 from attrs import field, frozen, validators
 
+from azure_failover.emulator.shape import StreamShape
+
 DEFAULT_DEPLOYMENT = "gpt-4.1-mini"
 EMBEDDING_DEPLOYMENT = "text-embedding-3-small"
 
@@ -62,6 +64,7 @@ class Identity:
     key_header: str
     key_query: str | None
     strict_model: bool
+    shape: StreamShape
 
 
 @frozen
@@ -82,6 +85,7 @@ class RegionSpec:
             such as API Management with `Ocp-Apim-Subscription-Key`, and takes nothing else.
         key_query: A query parameter in which it takes its key too, such as `subscription-key`.
         strict_model: Refuse a body whose `model` is not the deployment that a dated URL names.
+        shape: How it writes event streams at first; `Region.shape` changes it.
     """
 
     name: str
@@ -99,6 +103,9 @@ class RegionSpec:
     key_header: str = field(default="api-key", kw_only=True, converter=_lowered)
     key_query: str | None = field(default=None, kw_only=True)
     strict_model: bool = field(default=False, kw_only=True)
+    shape: StreamShape = field(
+        default=StreamShape(), kw_only=True, validator=validators.instance_of(StreamShape)
+    )
 
     def resolve(self, *, api_key: str | None, deployment_name: str) -> Identity:
         """Fill in what was left out, from the fleet's own settings."""
@@ -116,6 +123,7 @@ class RegionSpec:
             key_header=self.key_header,
             key_query=self.key_query,
             strict_model=self.strict_model,
+            shape=self.shape,
         )
 
 

@@ -139,12 +139,14 @@ class Watched:
         try:
             held, self._held = self._held, ()
             for chunk in held:
-                saw(chunk)
+                if saw is not None:
+                    saw(chunk)
                 yield chunk
             for chunk in self._stream if self._chunks is None else self._chunks:
                 if not self._is_known:
                     self._came()
-                saw(chunk)
+                if saw is not None:
+                    saw(chunk)
                 if events is not None:
                     events.saw(chunk)
                 yield chunk
@@ -165,12 +167,14 @@ class Watched:
         try:
             held, self._held = self._held, ()
             for chunk in held:
-                saw(chunk)
+                if saw is not None:
+                    saw(chunk)
                 yield chunk
             async for chunk in in_time:
                 if not self._is_known:
                     self._came()
-                saw(chunk)
+                if saw is not None:
+                    saw(chunk)
                 if events is not None:
                     events.saw(chunk)
                 yield chunk
@@ -190,8 +194,8 @@ class Watched:
                 await _end(self._chunks)
             await self._stream.aclose()
 
-    def _saw(self) -> Callable[[bytes], None]:
-        return self.notes.saw if self.notes is not None and self.is_curious else _ignore
+    def _saw(self) -> Callable[[bytes], None] | None:
+        return self.notes.saw if self.notes is not None and self.is_curious else None
 
     def _came(self) -> None:
         if not self._is_known:
@@ -234,10 +238,6 @@ async def _end(chunks: object) -> None:
     """End a generator; its collection would have to await."""
     if isinstance(chunks, AsyncGenerator):
         await cast("AsyncGenerator[bytes]", chunks).aclose()
-
-
-def _ignore(_chunk: bytes) -> None:
-    pass
 
 
 async def shielded(closing: Awaitable[None]) -> None:

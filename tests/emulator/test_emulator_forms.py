@@ -7,16 +7,15 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from emulator_calls import client_of, dated, key, plain, v1
 from hypothesis import given, settings, strategies as st
 
-from azure_failover.emulator import Fleet, Region, RegionSpec
+from azure_failover.emulator import Fleet, Region, RegionSpec, faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import httpx
 
 SOUND = {"file": ("a.mp3", b"\x00\xff\r\n--\r\n", "audio/mpeg")}
 IMAGE = {"image": ("a.png", b"png", "image/png")}
@@ -173,6 +172,24 @@ def test_a_verbose_transcription_has_segments(
     assert body["segments"][0]["text"] == "eastus: a.mp3"
     assert post("json").json() == {"text": "eastus: a.mp3"}
     assert post("nonsense").status_code == 400
+
+
+def test_speech_comes_in_chunks(client: httpx.Client, east: Region) -> None:
+    url, body = dated(east, "audio/speech"), {"input": "one two", "voice": "alloy"}
+    with client.stream("POST", url, headers=key(east), json=body) as response:
+        assert response.headers["transfer-encoding"] == "chunked"
+        assert "content-length" not in response.headers
+        assert list(response.iter_raw()) == [b"eastus:", b" one", b" two"]
+
+
+def test_speech_that_is_cut_is_a_broken_body(client: httpx.Client, east: Region) -> None:
+    url, body = dated(east, "audio/speech"), {"input": "one two", "voice": "alloy"}
+    east.fault = faults.ResetInBody(9, times=1)
+    with client.stream("POST", url, headers=key(east), json=body) as response:
+        pieces = response.iter_raw()
+        assert [next(pieces), next(pieces)] == [b"eastus:", b" o"]
+        with pytest.raises(httpx.ReadError):
+            next(pieces)
 
 
 def test_speech_is_bytes_of_the_type_that_is_asked_for(client: httpx.Client, east: Region) -> None:

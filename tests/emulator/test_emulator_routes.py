@@ -116,6 +116,22 @@ def test_completions_answer_the_prompt(client: httpx.Client, east: Region) -> No
     assert response.json()["choices"][0]["text"] == "eastus: hey"
 
 
+def test_a_completions_stream_opens_and_ends_like_a_chat_stream(
+    client: httpx.Client, east: Region
+) -> None:
+    body = {"prompt": "one two", "stream": True, "stream_options": {"include_usage": True}}
+    response = client.post(dated(east, "completions"), headers=key(east), json=body)
+    preamble, *chunks, last = events_of(response)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert (preamble["choices"], last["choices"]) == ([], [])
+    assert preamble["prompt_filter_results"]
+    assert [chunk["choices"][0]["text"] for chunk in chunks] == ["eastus:", " one", " two", ""]
+    reasons = [chunk["choices"][0]["finish_reason"] for chunk in chunks]
+    assert reasons == [None, None, None, "stop"]
+    assert {chunk["object"] for chunk in chunks} == {"text_completion"}
+    assert last["usage"]["total_tokens"] == 5
+
+
 def embed(client: httpx.Client, region: Region, body: dict[str, object]) -> httpx.Response:
     url = dated(region, "embeddings", "text-embedding-3-small")
     return client.post(url, headers=key(region), json=body)

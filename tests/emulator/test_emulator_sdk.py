@@ -40,6 +40,23 @@ def test_a_response_is_parsed_plain_and_streamed(sdk: Any) -> None:
         assert stream.get_final_response().output_text == "eastus: hey"
 
 
+def test_streams_of_every_kind_are_parsed(sdk: Any) -> None:
+    made = sdk.completions.create(model=MODEL, prompt="hey", stream=True)
+    assert "".join(part.choices[0].text for part in made if part.choices) == "eastus: hey"
+    messages = [{"role": "user", "content": "call look"}]
+    tools: Any = [{"type": "function", "function": {"name": "look", "parameters": {}}}]
+    with sdk.chat.completions.stream(model=MODEL, messages=messages, tools=tools) as stream:
+        (choice,) = stream.get_final_completion().choices
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.tool_calls[0].function.name == "look"
+    assert '"said": "call look"' in choice.message.tool_calls[0].function.arguments
+    flat: Any = {"type": "function", "name": "look", "parameters": {}, "strict": False}
+    with sdk.responses.stream(model=MODEL, input="call look", tools=[flat]) as stream:
+        (item,) = stream.get_final_response().output
+    assert (item.type, item.name) == ("function_call", "look")
+    assert '"said": "call look"' in item.arguments
+
+
 def test_a_refusal_is_raised_with_its_code(sdk: Any) -> None:
     refusal: Any = pytest.importorskip("openai").BadRequestError
     with pytest.raises(refusal) as caught:

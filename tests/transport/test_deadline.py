@@ -177,6 +177,8 @@ def test_a_hang_leaves_time_for_the_next_endpoint(world: World, dripping: Drippi
     assert (first.phase.value, second.phase.value) == ("body", "wait")
 
 
+# trio warns of the HTTP libraries' own generators when a stream is closed early.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_our_own_full_pool_is_no_fault_of_the_endpoint(world: World) -> None:
     """To wait for a free connection until the time is over is neutral, and told as that."""
     with Fleet(["eastus", "westus"], deployment="gpt", api_key="key") as fleet:
