@@ -323,8 +323,7 @@ class StreamBase(Generic[Out]):
 
     def _failed_again(self, error: RequestError) -> NoReturn:
         """Take in that the answer could not begin again."""
-        if error.ledger is not None:
-            self._extend(error.ledger)
+        self._extend(error.ledger or Ledger(()))
         self._give_up(str(error).splitlines()[0].rstrip(":"))
 
     def _give_up(self, why: str) -> NoReturn:
@@ -362,16 +361,17 @@ class ChatStreamBase(StreamBase[ChatDelta]):
 
 
 _DONE: Final = "[DONE]"
+_OK: Final = 200
 _NOT_ENTERED: Final = "the stream is not open: write `with client.stream(…) as stream:`"
 
 
 def _with_break(ledger: Ledger, error: str) -> tuple[Entry, ...]:
-    """Give a ledger's entries, the one that answered with what broke it."""
-    entries = [*ledger.entries]
-    for number in reversed(range(len(entries))):
-        entry = entries[number]
-        if entry.endpoint == ledger.endpoint and entry.outcome == "answered":
-            if entry.error is None:
-                entries[number] = attrs.evolve(entry, phase=Phase.BODY, error=error)
-            break
-    return tuple(entries)
+    """Give a ledger's entries, that of the stream with what broke it, if that is not there."""
+
+    def is_whole(entry: Entry) -> bool:
+        return entry.endpoint == ledger.endpoint and entry.status == _OK and entry.error is None
+
+    return tuple(
+        attrs.evolve(entry, phase=Phase.BODY, error=error) if is_whole(entry) else entry
+        for entry in ledger.entries
+    )

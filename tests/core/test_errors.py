@@ -25,6 +25,7 @@ from azure_failover import (
     RequestError,
     ServiceUnavailableError,
     StatusError,
+    StreamBrokenError,
 )
 from azure_failover.core.errors import error_for_status
 
@@ -84,6 +85,7 @@ def test_the_final_error_lists_every_attempt() -> None:
     [
         AllEndpointsFailed(LEDGER),
         RequestError("no", ledger=LEDGER),
+        StreamBrokenError("no", text="half an ans", ledger=LEDGER),
         RateLimitError("no", status=429, code="x", retry_after=2.0, ledger=LEDGER),
         ConfigError([Problem("timeout", "is empty", "fill it")], source="a file"),
     ],

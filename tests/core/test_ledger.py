@@ -119,3 +119,20 @@ def test_the_usual_ledger_is_one_good_answer() -> None:
 def test_a_ledger_numbers_its_lines() -> None:
     entry = Entry(endpoint="east", index=0, outcome="answered", status=200)
     assert str(Ledger((entry, entry))) == "1. east: 200\n2. east: 200"
+
+
+@given(ENTRIES, ENTRIES, st.floats(0.0, 99.0))
+def test_a_call_that_began_again_has_one_ledger(
+    earlier: tuple[Entry, ...], later: tuple[Entry, ...], after: float
+) -> None:
+    """Promise 10: everything that was tried is there, in order; the later request answers."""
+    ledger = Ledger(earlier, endpoint="east", is_exhausted=True).followed_by(
+        Ledger(later, endpoint="west"), after
+    )
+    assert ledger.entries[: len(earlier)] == earlier
+    moved = ledger.entries[len(earlier) :]
+    assert [entry.started for entry in moved] == [entry.started + after for entry in later]
+    assert [(entry.endpoint, entry.error) for entry in moved] == [
+        (entry.endpoint, entry.error) for entry in later
+    ]
+    assert (ledger.endpoint, ledger.is_exhausted) == ("west", False)
