@@ -180,6 +180,14 @@ def main() -> None:
         Path(options.json).write_text(json.dumps(figures), encoding="utf-8")
 
 
+def colours(family: Any) -> tuple[tuple[str, Any, Any], ...]:
+    """Give a family's clients and pools, for threads and for tasks."""
+    return (
+        ("sync", family.Client, family.HTTPTransport),
+        ("async", family.AsyncClient, family.AsyncHTTPTransport),
+    )
+
+
 def compare(url: str, rounds: int, tokens: int) -> dict[str, Any]:
     """Compare ours with bare, in both families, for threads and tasks."""
     config = {
@@ -196,11 +204,7 @@ def compare(url: str, rounds: int, tokens: int) -> dict[str, Any]:
         ("httpx2", httpx2, azure_failover.httpx2.FailoverTransport),
     )
     for family_name, family, ours in families:
-        colours: tuple[tuple[str, Callable[..., Any], Callable[..., Any]], ...] = (
-            ("sync", family.Client, family.HTTPTransport),
-            ("async", family.AsyncClient, family.AsyncHTTPTransport),
-        )
-        for colour, client, pool in colours:
+        for colour, client, pool in colours(family):
             name, is_async = f"{family_name} {colour}", colour == "async"
             subjects = [
                 Subject(url, client(transport=transport, timeout=60), is_async=is_async)
