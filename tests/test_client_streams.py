@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from streaming import COLOURS, CONFIG, DONE, Blocking, Script, chunk, event, run, whole
+from scripted_streams import COLOURS, CONFIG, DONE, Blocking, Script, chunk, event, run, whole
 
 from azure_failover import (
     AllEndpointsFailed,

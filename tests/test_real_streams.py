@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streaming import COLOURS, run
+from scripted_streams import COLOURS, run
 
 from azure_failover import Finished, StreamBrokenError, StreamRestarted, TextDelta
 from azure_failover.emulator import Fleet, faults
