@@ -63,8 +63,10 @@ def chat_call(
     """
     if not params.get("stream", True):
         raise ValueError("stream() gives a stream: leave out stream=False, or call chat()")
-    asked = {"stream_options": {"include_usage": True}, **params, "stream": True}
-    payload = {**asked, "messages": listed(messages)}
+    payload = {"stream_options": {"include_usage": True}, **params, "stream": True}
+    if payload["stream_options"] is None:
+        del payload["stream_options"]
+    payload["messages"] = listed(messages)
     return StreamCall("chat/completions", payload, deployment, options)
 
 
@@ -143,15 +145,12 @@ class StreamBase(Generic[Out]):
         return tuple(self._restarts)
 
     def __repr__(self) -> str:
-        state = (
-            "complete"
-            if self._is_complete
-            else "closed"
-            if self._is_closed
-            else "open"
-            if self._is_begun
-            else "not entered"
-        )
+        if self._is_complete:
+            state = "complete"
+        elif self._is_closed:
+            state = "closed"
+        else:
+            state = "open" if self._is_begun else "not entered"
         return f"<{type(self).__name__} {self._call.operation}, {state}>"
 
     # Beginning.
@@ -281,7 +280,9 @@ class StreamBase(Generic[Out]):
         error.body = json.loads(told.body)
         if judge_answer(status, error=told.body).effect is Effect.FAILURE:
             return error
-        if not self._has_come and self._past is None:
+        if not self._has_come:
+            if self._broken is not None and self._broken.has_come:
+                self._give_up(str(error))
             self._calls.raise_error(error, self.ledger)
         raise error
 

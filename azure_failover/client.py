@@ -119,7 +119,7 @@ class Client(Base):
             auto_failover: As for :meth:`chat`; False also raises what breaks off.
             timeout: As for :meth:`chat`.
             params: As for :meth:`chat`. The usage comes at the end unless ``stream_options`` says
-                otherwise.
+                otherwise; None leaves these out, for old versions of the API.
 
         Raises:
             RequestError: On entering as :meth:`chat` does; on reading see

@@ -94,7 +94,9 @@ def test_a_stream_asks_for_its_usage_unless_the_caller_says_otherwise(colour: st
     run(colour, scenario, script)
     first, second = (httpx.Response(200, content=r.content).json() for r in script.requests)
     assert first["stream"] is second["stream"] is True
-    assert (first["stream_options"], second["stream_options"]) == ({"include_usage": True}, None)
+    assert first["stream_options"] == {"include_usage": True}
+    assert "stream_options" not in second
+    assert "messages" in second
 
 
 def test_the_completion_of_a_stream_reads_what_is_left(colour: str) -> None:
@@ -357,6 +359,23 @@ def test_a_restart_is_told_only_once_its_content_is_there(colour: str) -> None:
 
     run(colour, scenario, script)
     assert script.closings == [1, 1, 1]
+
+
+def test_a_restart_that_is_refused_in_its_stream_is_told_in_the_error(colour: str) -> None:
+    """Who has half an answer is told so, whatever the next endpoint hides its no behind."""
+    refused = event({"error": {"code": "rate_limit_exceeded", "message": "slow"}})
+    script = Script(east=BROKEN, west=[refused])
+
+    async def scenario(client: Any) -> None:
+        async with client.stream("Hi") as stream:
+            with pytest.raises(StreamBrokenError, match="with 429: rate_limit_exceeded") as caught:
+                await given(stream)
+        assert caught.value.text == "one two"
+        assert isinstance(caught.value.__cause__, httpx.ReadError)
+        assert stream.restarts == ()
+
+    run(colour, scenario, script)
+    assert script.closings == [1, 1]
 
 
 def test_when_all_endpoints_fail_before_content_the_error_is_that_of_chat(colour: str) -> None:
