@@ -128,10 +128,8 @@ class Logbook:
 
 
 def _is_trouble(record: Attempt) -> bool:
-    """Tell whether an attempt got no usable answer."""
-    if record.outcome == "failed":
-        return True
-    status = record.hides or record.status or 0
-    if record.outcome != "answered" or status >= 400:  # noqa: PLR2004
-        return status in STATUSES
-    return record.error is not None
+    """Tell whether an attempt got no usable answer; an answer that is the caller's fault is one."""
+    if record.outcome != "answered":
+        return record.outcome == "failed"
+    status = record.hides or record.status
+    return record.error is not None if status is None or status < 400 else status in STATUSES  # noqa: PLR2004
