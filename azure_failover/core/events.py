@@ -1,10 +1,77 @@
-"""What happened to an endpoint, in the past tense, for logs and hooks. Values only."""
+"""What happened to an endpoint or to a request, in the past tense, for logs and hooks: values."""
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
 import attrs
+
+from azure_failover.core.ledger import Ledger, Phase
+
+
+@attrs.frozen(kw_only=True)
+class AttemptFailed:
+    """An attempt got no usable answer; the request may yet get one elsewhere.
+
+    Attributes:
+        endpoint: The endpoint's name.
+        status: The HTTP status, if one came.
+        error: What went wrong, in words, or Azure's error code; None if the status says it all.
+        phase: How far the attempt came; None if an answer came.
+        elapsed: Seconds that the attempt took.
+    """
+
+    endpoint: str
+    status: int | None
+    error: str | None
+    phase: Phase | None
+    elapsed: float
+
+
+@attrs.frozen(kw_only=True)
+class FailedOver:
+    """A request moved on to another endpoint, since an attempt failed or took too long.
+
+    Attributes:
+        endpoint: The name of the endpoint that is tried now.
+        origin: The name of the endpoint that was tried before.
+    """
+
+    endpoint: str
+    origin: str
+
+
+@attrs.frozen
+class ProbeStarted:
+    """A request tries a failed endpoint, to see whether it is well again."""
+
+    endpoint: str
+
+
+@attrs.frozen
+class Exhausted:
+    """Every endpoint that a request might go to was tried, and none could serve it.
+
+    Attributes:
+        ledger: What was tried.
+    """
+
+    ledger: Ledger
+
+
+@attrs.frozen(kw_only=True)
+class StreamMoved:
+    """A stream of a client broke off and began again at another endpoint.
+
+    Attributes:
+        endpoint: The name of the endpoint that answers now.
+        origin: The name of the endpoint whose stream broke off.
+        reason: What broke, in words.
+    """
+
+    endpoint: str
+    origin: str
+    reason: str
 
 
 @attrs.frozen
@@ -55,3 +122,8 @@ class RetryRefused:
 
 
 Event: TypeAlias = EndpointFailed | EndpointRecovered | EndpointMisconfigured | RetryRefused
+"""What changes an endpoint, or what it may be asked for."""
+News: TypeAlias = AttemptFailed | FailedOver | ProbeStarted | Exhausted | StreamMoved
+"""What happens to one request."""
+FailoverEvent: TypeAlias = Event | News
+"""What ``on_event`` is called with."""

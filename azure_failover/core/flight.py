@@ -18,7 +18,7 @@ from typing import Generic, assert_never
 
 from azure_failover.core.allowance import NO_DEADLINE, Deadline
 from azure_failover.core.course import ANYWHERE, Course, Reach
-from azure_failover.core.events import Event
+from azure_failover.core.events import Event, News
 from azure_failover.core.fleet import Fleet
 from azure_failover.core.hedging import UnderWay
 from azure_failover.core.ledger import Ledger, Phase, in_words
@@ -162,7 +162,8 @@ class Flight(Generic[R]):
     def _answered(self, report: Answered[R], now: float) -> Command[R]:
         attempt = report.attempt
         self._under_way.attempts.remove(attempt)
-        attempt.outcome, attempt.status, attempt.ended = "answered", report.status, now
+        attempt.outcome, attempt.ended = "answered", now
+        attempt.status, attempt.hides = report.status, report.hides
         verdict = judge_answer(report.hides or report.status, error=report.body)
         is_good = (report.hides or report.status) < 400  # noqa: PLR2004
         elapsed = now - attempt.started if is_good and verdict is ALIVE else None
@@ -260,8 +261,6 @@ class Flight(Generic[R]):
             attempt.outcome, attempt.ended = "cancelled", now
             self._note(attempt, judge_fault(Fault.CANCELLED), now)
 
-    # A delivered response whose body the caller still has to read.
-
     def content_came(self, attempt: Attempt, now: float) -> None:
         """Take in the first piece of a delivered response's body: the endpoint serves."""
         attempt.is_settled = True
@@ -282,9 +281,9 @@ class Flight(Generic[R]):
 
     def stream_failed(self, attempt: Attempt, error: StreamError, now: float) -> None:
         """Take in that a stream brought an error behind its content; the caller got that too."""
-        hidden = hidden_status(error)
-        attempt.error = self._logbook.code_in(error.body) or f"hides {hidden}"
-        self._note_late(attempt, judge_answer(hidden, error=error.body), now)
+        attempt.hides = hidden_status(error)
+        attempt.error = self._logbook.code_in(error.body) or f"hides {attempt.hides}"
+        self._note_late(attempt, judge_answer(attempt.hides, error=error.body), now)
 
     def _note_late(self, attempt: Attempt, verdict: Verdict, now: float) -> None:
         attempt.phase = Phase.BODY
@@ -298,6 +297,10 @@ class Flight(Generic[R]):
         """Give what the journey changed about endpoints since this was asked last."""
         events, self._events = self._events, ()
         return events
+
+    def take_news(self) -> tuple[News, ...]:
+        """Give what happened to the request since this was asked last."""
+        return self._logbook.news()
 
     def ledger(self) -> Ledger:
         """Give what was tried and passed over, in order."""

@@ -5,15 +5,16 @@ Writes down, decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from azure_failover.core.choice import Skip
 from azure_failover.core.config import Config
+from azure_failover.core.events import AttemptFailed, FailedOver, News, ProbeStarted
 from azure_failover.core.ledger import Entry, Ledger
 from azure_failover.core.steps import Answered, Attempt, R
 from azure_failover.core.ticket import NO_TICKET
-from azure_failover.core.verdict import error_facts
+from azure_failover.core.verdict import STATUSES, error_facts
 
 _LONGEST_CODE: Final = 80
 """Characters of an error code that a ledger quotes; what is longer is no code."""
@@ -65,6 +66,38 @@ class Logbook:
             return None
         return self._config.redact(code)[:_LONGEST_CODE]
 
+    def news(self) -> tuple[News, ...]:
+        """Tell what has happened since this was asked last."""
+        found: list[News] = []
+        before: Attempt | None = None
+        for record in self._records:
+            if record.outcome == "skipped":
+                continue
+            if not record.is_announced:
+                record.is_announced = True
+                found += self._beginning(record, before)
+            if not record.is_blamed and _is_trouble(record):
+                record.is_blamed = True
+                found.append(self._failure(record))
+            before = record
+        return tuple(found)
+
+    def _beginning(self, record: Attempt, before: Attempt | None) -> Iterator[News]:
+        name = self._config.endpoints[record.index].name
+        if before is not None and before.index != record.index:
+            yield FailedOver(endpoint=name, origin=self._config.endpoints[before.index].name)
+        if record.ticket.is_probe:
+            yield ProbeStarted(name)
+
+    def _failure(self, record: Attempt) -> AttemptFailed:
+        return AttemptFailed(
+            endpoint=self._config.endpoints[record.index].name,
+            status=record.status,
+            error=record.error,
+            phase=record.phase,
+            elapsed=(record.ended or record.started) - record.started,
+        )
+
     def pending(self) -> list[Attempt]:
         """Give the attempts of which nothing is known yet."""
         return [record for record in self._records if record.outcome == "pending"]
@@ -92,3 +125,11 @@ class Logbook:
             )
             for record in self._records
         )
+
+
+def _is_trouble(record: Attempt) -> bool:
+    """Tell whether an attempt got no usable answer; an answer that is the caller's fault is one."""
+    if record.outcome != "answered":
+        return record.outcome == "failed"
+    status = record.hides or record.status
+    return record.error is not None if status is None or status < 400 else status in STATUSES  # noqa: PLR2004

@@ -28,6 +28,8 @@ class Attempt:
     outcome: Outcome = "pending"
     phase: Phase | None = None
     status: int | None = None
+    hides: int | None = None
+    """The status that an event stream hides under its 200, if it failed."""
     error: str | None = None
     is_settled: bool = False
     """Whether content came, and so the ticket was given back before the body's end."""
@@ -39,6 +41,10 @@ class Attempt:
     """When another attempt may start beside this one."""
     is_hedge_free: bool = False
     """Whether that other attempt may start without drawing on the budget for hedges."""
+    is_announced: bool = False
+    """Whether it was told as news that it began."""
+    is_blamed: bool = False
+    """Whether it was told as news that it failed."""
 
 
 # --- what the driver is told to do ---------------------------------------------------------------

@@ -6,12 +6,13 @@ can: be cut when its time is over, or when its endpoint falls silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Generic
 
 import anyio
 
 from azure_failover.core.config import Config
+from azure_failover.core.events import EndpointFailed, Event
 from azure_failover.core.ledger import Phase
 from azure_failover.core.steps import Attempt
 from azure_failover.core.verdict import Fault
@@ -49,7 +50,14 @@ class Attempts(Generic[Req, Resp]):
         self._tokens: Final = Tokens(config)
         self._needs_tokens: Final = self._tokens.is_needed
         self._token_timeouts: Final = [endpoint.timeout for endpoint in config.endpoints]
-        self.alarm: Final = Alarm(len(config.endpoints))
+        self._alarm: Final = Alarm(len(config.endpoints))
+        self._names: Final = [endpoint.name for endpoint in config.endpoints]
+
+    def heed(self, events: Iterable[Event]) -> None:
+        """Cut the tasks that wait at endpoints that have just fallen silent."""
+        for event in events:
+            if isinstance(event, EndpointFailed) and event.by_silence:
+                self._alarm.ring(self._names.index(event.endpoint))
 
     def make(
         self,
@@ -141,7 +149,7 @@ class Attempts(Generic[Req, Resp]):
         """Make an attempt; if many wait at its endpoint, it is cut when that falls silent."""
         if not attempt.ticket.is_crowded:
             return await self._within(time_left, attempt, journey)
-        with self.alarm.at(attempt.index):
+        with self._alarm.at(attempt.index):
             return await self._within(time_left, attempt, journey)
         error = self._family.timeout_error("cut: the endpoint has fallen silent")
         return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Generic
 
+from azure_failover.core.events import Exhausted
 from azure_failover.core.fleet import Fleet
 from azure_failover.core.flight import Flight
 from azure_failover.core.pins import IdScanner
@@ -14,7 +15,7 @@ from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
 from azure_failover.transport._journey import Journey
 from azure_failover.transport._labels import forget_frames, label_error, label_response
-from azure_failover.transport._log import log
+from azure_failover.transport._log import Herald
 from azure_failover.transport._reports import Reports
 from azure_failover.transport._watch import Watched
 
@@ -29,18 +30,23 @@ class Delivery(Generic[Req, Resp]):
         reports: Reports[Req, Resp],
         foreign: Foreign[Req, Resp],
         clock: Callable[[], float],
+        herald: Herald,
     ) -> None:
         self._fleet: Final = fleet
         self._family: Final = family
         self._reports: Final = reports
         self._foreign: Final = foreign
         self._clock: Final = clock
+        self._herald: Final = herald
 
     def deliver(self, journey: Journey[Req], flight: Flight[Resp], command: Deliver[Resp]) -> Resp:
         """Make a response ready for the caller."""
         response, index = command.response, command.attempt.index
         name = self._fleet.config.endpoints[index].name
-        label_response(response, flight.ledger(), name, flight.attempts)
+        ledger = flight.ledger()
+        label_response(response, ledger, name, flight.attempts)
+        if ledger.is_exhausted:
+            self._herald.tell((Exhausted(ledger),))
         status = response.status_code
         if 300 <= status < 400 and "location" in response.headers:  # noqa: PLR2004
             self._foreign.note_redirect(response.headers["location"])
@@ -63,12 +69,17 @@ class Delivery(Generic[Req, Resp]):
         elif error is None:
             error = self._family.timeout_error("the deadline left no time to try an endpoint")
         label_error(error, ledger)
+        if ledger.is_exhausted:
+            self._herald.tell((Exhausted(ledger),))
         return error
+
+    def _tell(self, flight: Flight[Resp]) -> None:
+        self._herald.tell((*flight.take_news(), *flight.take_events()))
 
     def came(self, flight: Flight[Resp], attempt: Attempt) -> None:
         """Take note that content of an open response came."""
         flight.content_came(attempt, self._clock())
-        log(flight.take_events())
+        self._tell(flight)
 
     def broke(self, flight: Flight[Resp], attempt: Attempt, error: Exception) -> None:
         """Take note that an open response broke off."""
@@ -77,17 +88,17 @@ class Delivery(Generic[Req, Resp]):
             flight.body_broke(attempt, fault[0], error, self._clock())
             label_error(error, flight.ledger())
             forget_frames(error)
-            log(flight.take_events())
+            self._tell(flight)
 
     def told(self, flight: Flight[Resp], attempt: Attempt, error: StreamError) -> None:
         """Take note that an event stream brought an error behind its content."""
         flight.stream_failed(attempt, error, self._clock())
-        log(flight.take_events())
+        self._tell(flight)
 
     def abandoned(self, flight: Flight[Resp], attempt: Attempt) -> None:
         """Take note that the caller closed an open response before anything came."""
         flight.body_abandoned(attempt, self._clock())
-        log(flight.take_events())
+        self._tell(flight)
 
     def learn(self, ids: list[str], attempt: Attempt) -> None:
         """Remember where ids of state were made."""

@@ -17,7 +17,6 @@ from anyio.abc import TaskGroup
 
 from azure_failover.core.config import Config
 from azure_failover.core.course import Course, plot, state_in
-from azure_failover.core.events import EndpointFailed, Event
 from azure_failover.core.explanation import Explanation
 from azure_failover.core.fleet import Fleet
 from azure_failover.core.flight import Flight
@@ -44,7 +43,7 @@ from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
 from azure_failover.transport._journey import Journey
 from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_response
-from azure_failover.transport._log import log, log_retries
+from azure_failover.transport._log import Herald, OnEvent, log_retries
 from azure_failover.transport._options import (
     DEFAULT_OPTIONS,
     EXTENSION,
@@ -71,6 +70,7 @@ class Driver(Generic[Req, Resp]):
         runtime: Runtime,
         *,
         strict: bool = False,
+        on_event: OnEvent | None = None,
     ) -> None:
         self.fleet = Fleet(config, random=runtime.random)
         self._family = family
@@ -81,7 +81,6 @@ class Driver(Generic[Req, Resp]):
         self._deadline = config.policy.deadline
         self._is_plain = self._deadline is None and config.policy.hedge_after is None
         self._primary = config.primary.name
-        self._indices = {endpoint.name: index for index, endpoint in enumerate(config.endpoints)}
         self._retargeter = Retargeter(config, family)
         self._buffer = Buffer(family, config.policy.buffer_limit)
         self._foreign = Foreign(config, family, strict=strict)
@@ -89,7 +88,10 @@ class Driver(Generic[Req, Resp]):
         self._attempts = Attempts(
             config, family, upstream, self._retargeter, self._reports, self.clock
         )
-        self._delivery = Delivery(self.fleet, family, self._reports, self._foreign, self.clock)
+        self.herald = Herald(on_event)
+        self._delivery = Delivery(
+            self.fleet, family, self._reports, self._foreign, self.clock, self.herald
+        )
         self._crew = Crew()
         self._has_warned_of_retries = False
 
@@ -295,18 +297,17 @@ class Driver(Generic[Req, Resp]):
         """Tell a flight of the attempt that ended, or that none did in time."""
         if arrival is None:
             command = flight.tell(Overdue(), self.clock())
-            self._publish(flight.take_events())
+            self._publish(flight)
             return command
         if isinstance(arrival.result, Exception):
             raise arrival.result
         return self._told(flight, arrival.attempt, arrival.result)
 
-    def _publish(self, events: tuple[Event, ...]) -> None:
+    def _publish(self, flight: Flight[Resp]) -> None:
         """Tell what happened to endpoints: in the log, and to those who wait in vain."""
-        log(events)
-        for event in events:
-            if isinstance(event, EndpointFailed) and event.by_silence:
-                self._attempts.alarm.ring(self._indices[event.endpoint])
+        events = flight.take_events()
+        self.herald.tell((*flight.take_news(), *events))
+        self._attempts.heed(events)
 
     def _journey(self, request: Req) -> Journey[Req] | None:
         """Take a request apart; None if it is for none of the endpoints."""
@@ -345,7 +346,7 @@ class Driver(Generic[Req, Resp]):
         ended = self.clock()
         event = self.fleet.landed(ticket, ended, ended - started)
         if event is not None:
-            log((event,))
+            self.herald.tell((event,))
         name = self._primary
         ledger = Ledger(partial(one_answer, name, ended - started), endpoint=name)
         label_response(result, ledger, name, 1)
@@ -378,7 +379,7 @@ class Driver(Generic[Req, Resp]):
     def _told(self, flight: Flight[Resp], attempt: Attempt, result: Resp | Broken) -> Command[Resp]:
         """Tell a flight what became of an attempt, and give its next command."""
         command = flight.tell(self._reports.of(attempt, result), self.clock())
-        self._publish(flight.take_events())
+        self._publish(flight)
         return command
 
     def _warn_of_retries(self, headers: Mapping[str, str]) -> None:

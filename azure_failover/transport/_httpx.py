@@ -15,6 +15,7 @@ from azure_failover.core.status import Status
 from azure_failover.core.verdict import Fault
 from azure_failover.transport._driver import Driver
 from azure_failover.transport._family import AsyncTransport, Family, SyncTransport
+from azure_failover.transport._log import OnEvent
 from azure_failover.transport._replay import Once
 from azure_failover.transport._runtime import Runtime
 from azure_failover.transport._upstream import Upstream
@@ -112,6 +113,8 @@ class FailoverTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             ``SSL_CERT_FILE`` and their kin count.
         strict: Whether a request for an origin that is none of the endpoints' raises
             :class:`httpx.UnsupportedProtocol` instead of passing through.
+        on_event: Called with each :data:`~azure_failover.events.FailoverEvent` by the thread or in
+            the task whose request met with it. What it raises is logged, and breaks no request.
         runtime: Where time and randomness come from, for tests.
 
     Raises:
@@ -131,6 +134,7 @@ class FailoverTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         proxy: httpx.Proxy | httpx.URL | str | None = None,
         trust_env: bool = True,
         strict: bool = False,
+        on_event: OnEvent | None = None,
         runtime: Runtime | None = None,
     ) -> None:
         read = read_config(config)
@@ -164,7 +168,9 @@ class FailoverTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             reads_environment=trust_env and proxy is None,
         )
         self._upstream = upstream
-        self._driver = Driver(read, FAMILY, upstream, runtime or Runtime(), strict=strict)
+        self._driver = Driver(
+            read, FAMILY, upstream, runtime or Runtime(), strict=strict, on_event=on_event
+        )
 
     @property
     def config(self) -> Config:
