@@ -31,6 +31,7 @@ from azure_failover.core.status import EndpointStatus, Status
 from azure_failover.core.verdict import error_facts
 from azure_failover.transport._httpx import FailoverTransport
 from azure_failover.transport._labels import ledger_of
+from azure_failover.transport._log import Herald, OnEvent
 from azure_failover.transport._options import EXTENSION, FailoverOptions
 from azure_failover.transport._runtime import Runtime
 
@@ -49,6 +50,7 @@ class TransportOptions(TypedDict, total=False):
     limits: httpx.Limits | None
     proxy: httpx.Proxy | httpx.URL | str | None
     trust_env: bool
+    on_event: OnEvent | None
     runtime: Runtime | None
 
 
@@ -57,7 +59,9 @@ class Base:
 
     def __init__(self, config: Config, options: TransportOptions) -> None:
         self._transport: Final = FailoverTransport(config, **options)
-        self._calls: Final = Calls(config, options.get("runtime") or Runtime())
+        self._calls: Final = Calls(
+            config, options.get("runtime") or Runtime(), Herald(options.get("on_event"))
+        )
 
     @property
     def config(self) -> Config:
@@ -103,8 +107,9 @@ class Base:
 class Calls:
     """Builds requests, and reads what came of them."""
 
-    def __init__(self, config: Config, runtime: Runtime) -> None:
+    def __init__(self, config: Config, runtime: Runtime, herald: Herald) -> None:
         self.config: Final = config
+        self.herald: Final = herald
         self.clock: Final = runtime.clock
         self._wall = runtime.wall
 

@@ -21,6 +21,7 @@ from azure_failover.core.errors import (
     RequestError,
     StreamBrokenError,
 )
+from azure_failover.core.events import StreamMoved
 from azure_failover.core.ledger import Entry, Ledger, Phase, in_words
 from azure_failover.core.sse import Decoder, ServerSentEvent, Sort, dialect_of, error_in
 from azure_failover.core.verdict import Effect, hidden_status, judge_answer
@@ -259,6 +260,10 @@ class StreamBase(Generic[Out]):
                 error=broken.error,
             )
             self._restarts.append(restarted)
+            moved = StreamMoved(
+                endpoint=self.endpoint, origin=broken.endpoint, reason=in_words(broken.error)
+            )
+            self._calls.herald.tell((moved,))
             self._ready.append(restarted)
         self._ready.extend(self._held)
         self._held.clear()

@@ -26,6 +26,7 @@ from azure_failover import (
     TextDelta,
     failover_options,
 )
+from azure_failover.events import FailoverEvent, StreamMoved
 
 pytestmark = [
     pytest.mark.parametrize("colour", COLOURS),
@@ -557,6 +558,23 @@ def test_raw_events_of_any_operation_come_as_they_are(colour: str) -> None:
         "input": "Hi",
         "stream": True,
     }
+
+
+def test_the_hook_is_told_of_a_restart_without_what_was_said(colour: str) -> None:
+    told: list[FailoverEvent] = []
+    script = Script(east=BROKEN, west=whole("three"))
+
+    async def scenario(client: Any) -> None:
+        await whole_of(client.stream("Hi"))
+
+    run(colour, scenario, script, on_event=told.append)
+    assert [type(event).__name__ for event in told] == [
+        "AttemptFailed",
+        "EndpointFailed",
+        "StreamMoved",
+    ]
+    assert told[-1] == StreamMoved(endpoint="west", origin="east", reason="ReadError: reset")
+    assert "two" not in str(told)
 
 
 def test_raw_events_say_where_they_begin_again(colour: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
 
@@ -22,6 +24,15 @@ REAL = re.compile(r"https://[a-z]+\.openai\.azure\.com")
 def compiled(block: str, page: Path) -> CodeType:
     code: CodeType = compile(block, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     return code
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """What a page does to the logger is undone."""
+    logger = logging.getLogger("azure_failover")
+    kept = [*logger.handlers]
+    yield
+    logger.handlers[:] = kept
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
