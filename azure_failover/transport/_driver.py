@@ -41,6 +41,7 @@ from azure_failover.transport._delivery import Delivery
 from azure_failover.transport._explain import explained
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
+from azure_failover.transport._header_edits import has_header
 from azure_failover.transport._journey import Journey
 from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_response
 from azure_failover.transport._log import Herald, OnEvent, log_retries
@@ -340,7 +341,7 @@ class Driver(Generic[Req, Resp]):
             isinstance(result, Broken)
             or result.status_code != 200  # noqa: PLR2004
             or not isinstance(result.stream, self._in_memory)
-            or "retry-after" in result.headers
+            or has_header(result.headers, b"retry-after")
         ):
             return False
         ended = self.clock()
@@ -354,13 +355,12 @@ class Driver(Generic[Req, Resp]):
 
     def _flight(self, journey: Journey[Req]) -> Flight[Resp]:
         self._warn_of_retries(journey.request.headers)
-        options = journey.options
         return Flight(
             self.fleet,
             journey.started,
             course=self._course(journey),
             kind=journey.kind,
-            deadline=self._deadline if options.deadline is None else options.deadline,
+            deadline=journey.options.deadline or self._deadline,
             is_replayable=journey.once is None,
         )
 

@@ -31,26 +31,29 @@ class _OnceStream(Once, httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 class _Outgoing(httpx.Request):
-    """A request whose content is read only if somebody looks at it: pools take the stream."""
+    """A request whose content is read only if somebody looks at it: pools take the stream.
+
+    Made of finished parts: a request's own constructor would look at each of them again.
+    """
+
+    def __init__(
+        self,
+        like: httpx.Request,
+        url: httpx.URL,
+        extensions: dict[str, Any],
+        stream: httpx.SyncByteStream | httpx.AsyncByteStream,
+    ) -> None:
+        self.method = like.method
+        self.url = url
+        self.headers = httpx.Headers(like.headers)
+        self.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
+        self.extensions = extensions
+        self.stream = stream
 
     @property
     def content(self) -> bytes:
         """The body, if it lies in memory, as in a request that a client has built."""
         return self.read() if isinstance(self.stream, httpx.ByteStream) else super().content
-
-
-def _copy_request(
-    request: httpx.Request, url: httpx.URL, extensions: dict[str, Any], stream: object
-) -> httpx.Request:
-    copy = _Outgoing(
-        request.method,
-        url,
-        headers=request.headers,
-        stream=stream,  # type: ignore[arg-type]  # one of the family's, or made by a factory below
-        extensions=extensions,
-    )
-    copy.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
-    return copy
 
 
 def _decode(headers: httpx.Headers, body: bytes) -> bytes:
@@ -62,7 +65,7 @@ def _decode(headers: httpx.Headers, body: bytes) -> bytes:
 
 FAMILY: Family[httpx.Request, httpx.Response] = Family(
     parse_url=httpx.URL,
-    copy_request=_copy_request,
+    copy_request=_Outgoing,
     memory_stream=httpx.ByteStream,
     memory_stream_type=httpx.ByteStream,
     watched_stream=_WatchedStream,

@@ -31,26 +31,29 @@ class _OnceStream(Once, httpx2.SyncByteStream, httpx2.AsyncByteStream):
 
 
 class _Outgoing(httpx2.Request):
-    """A request whose content is read only if somebody looks at it: pools take the stream."""
+    """A request whose content is read only if somebody looks at it: pools take the stream.
+
+    Made of finished parts: a request's own constructor would look at each of them again.
+    """
+
+    def __init__(
+        self,
+        like: httpx2.Request,
+        url: httpx2.URL,
+        extensions: dict[str, Any],
+        stream: httpx2.SyncByteStream | httpx2.AsyncByteStream,
+    ) -> None:
+        self.method = like.method
+        self.url = url
+        self.headers = httpx2.Headers(like.headers)
+        self.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
+        self.extensions = extensions
+        self.stream = stream
 
     @property
     def content(self) -> bytes:
         """The body, if it lies in memory, as in a request that a client has built."""
         return self.read() if isinstance(self.stream, httpx2.ByteStream) else super().content
-
-
-def _copy_request(
-    request: httpx2.Request, url: httpx2.URL, extensions: dict[str, Any], stream: object
-) -> httpx2.Request:
-    copy = _Outgoing(
-        request.method,
-        url,
-        headers=request.headers,
-        stream=stream,  # type: ignore[arg-type]  # one of the family's, or made by a factory below
-        extensions=extensions,
-    )
-    copy.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
-    return copy
 
 
 def _decode(headers: httpx2.Headers, body: bytes) -> bytes:
@@ -62,7 +65,7 @@ def _decode(headers: httpx2.Headers, body: bytes) -> bytes:
 
 FAMILY: Family[httpx2.Request, httpx2.Response] = Family(
     parse_url=httpx2.URL,
-    copy_request=_copy_request,
+    copy_request=_Outgoing,
     memory_stream=httpx2.ByteStream,
     memory_stream_type=httpx2.ByteStream,
     watched_stream=_WatchedStream,

@@ -6,10 +6,12 @@ local variables hold the bytes of the request's headers.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, cast
 
 from azure_failover.core.ledger import Ledger
 from azure_failover.transport._family import Response
+from azure_failover.transport._header_edits import HeaderEdit
 from azure_failover.transport._options import EXTENSION
 
 ENDPOINT_HEADER: Final = "x-failover-endpoint"
@@ -26,11 +28,14 @@ _LEDGER_ATTRIBUTE: Final = "_azure_failover_ledger"
 def label_response(response: Response, ledger: Ledger, endpoint: str, attempts: int) -> None:
     """Put the ledger on a response, and tell SDKs above not to multiply attempts in vain."""
     response.extensions[EXTENSION] = ledger
-    headers = response.headers
-    headers[ENDPOINT_HEADER] = endpoint
-    headers[ATTEMPTS_HEADER] = str(attempts)
+    _headers(endpoint, attempts).make(response.headers)
     if ledger.is_exhausted and attempts > 1:
-        headers[RETRY_HEADER] = "false"
+        response.headers[RETRY_HEADER] = "false"
+
+
+@lru_cache
+def _headers(endpoint: str, attempts: int) -> HeaderEdit:
+    return HeaderEdit({ENDPOINT_HEADER: endpoint, ATTEMPTS_HEADER: str(attempts)})
 
 
 def label_error(error: Exception, ledger: Ledger) -> None:

@@ -17,6 +17,7 @@ from azure_failover.core.errors import ConfigError, Problem
 from azure_failover.core.mobility import Mobility, habit_of
 from azure_failover.core.routes import Form, Route, parse_route
 from azure_failover.transport._family import Family, Req, Resp, Url
+from azure_failover.transport._header_edits import HeaderEdit
 from azure_failover.transport._journey import Itinerary, Journey
 
 _CACHE_SIZE: Final = 1024
@@ -29,13 +30,10 @@ class _Target:
     """What is the same for every request to one endpoint."""
 
     origin: str
-    host: str
     prefix: str
-    key_header: str | None
-    """The header that carries the key; None if the endpoint takes a token or the caller's own."""
-    key: str = attrs.field(repr=False)
+    headers: HeaderEdit = attrs.field(repr=False)
+    """Sets its host, and its key if it has one; drops credentials that are not its own."""
     keeps_credentials: bool
-    foreign_headers: tuple[str, ...]
     names: Mapping[str, str]
     api_version: str | None
     api: str
@@ -182,12 +180,7 @@ class Retargeter(Generic[Req, Resp]):
             stream, length = self._body_at(index, journey)
         outgoing = self._family.copy_request(request, url, extensions, stream)
         headers = outgoing.headers
-        headers["host"] = target.host
-        if target.key_header is not None:
-            headers[target.key_header] = target.key
-        for name in target.foreign_headers:
-            if name in headers:
-                del headers[name]
+        target.headers.make(headers)
         if token is not None:
             headers["authorization"] = f"Bearer {token.reveal()}"
         if length is not None:
@@ -198,14 +191,14 @@ class Retargeter(Generic[Req, Resp]):
 
 def _target(config: Config, index: int) -> _Target:
     endpoint, phases = config.endpoints[index], config.policy.attempt_timeout
+    own = {"Host": endpoint.base.netloc}
+    if endpoint.api_key is not None:
+        own[endpoint.key_header] = endpoint.api_key.reveal()
     return _Target(
         origin=endpoint.base.origin,
-        host=endpoint.base.netloc,
         prefix=endpoint.base.path,
-        key_header=None if endpoint.api_key is None else endpoint.key_header,
-        key="" if endpoint.api_key is None else endpoint.api_key.reveal(),
+        headers=HeaderEdit(own, config.foreign_headers(index)),
         keeps_credentials=endpoint.auth == "client",
-        foreign_headers=tuple(config.foreign_headers(index)),
         names=config.renames(index),
         api_version=endpoint.api_version,
         api=endpoint.api,
