@@ -216,8 +216,7 @@ class Flight(Generic[R]):
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
         self._under_way.attempts.remove(attempt)
-        elapsed = now - attempt.started
-        fault = self._deadline.explained(fault, attempt.allowance, elapsed, now)
+        fault = self._deadline.explained(fault, attempt.allowance, now - attempt.started, now)
         if fault is Fault.STALE and self._second_chances >> attempt.index & 1:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)
