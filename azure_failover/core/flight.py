@@ -216,22 +216,23 @@ class Flight(Generic[R]):
     def _failed(self, report: Failed, now: float) -> Command[R]:
         attempt, fault = report.attempt, report.fault
         self._under_way.attempts.remove(attempt)
-        elapsed = now - attempt.started
-        fault = self._deadline.explained(fault, attempt.allowance, elapsed, now)
+        fault = self._deadline.explained(fault, attempt.allowance, now - attempt.started, now)
         if fault is Fault.STALE and self._second_chances >> attempt.index & 1:
             fault = Fault.BROKEN
         verdict = judge_fault(fault)
         attempt.outcome, attempt.phase, attempt.ended = "failed", report.phase, now
         attempt.error = self._fleet.config.redact(in_words(report.error))
         self._note(attempt, verdict, now)
-        if self._under_way.attempts or self._is_kept_final:
-            return self._go_on(now)
-        if verdict.move is Move.STAY or (report.was_sent and not self._is_replayable):
-            return GiveUp(report.error)
-        if verdict.move is Move.SAME_ONCE and not self._deadline.is_late(now):
+        may_send = self._is_replayable or not report.was_sent
+        may_repeat = may_send and not (self._is_kept_final or self._deadline.is_late(now))
+        if verdict.move is Move.SAME_ONCE and may_repeat:  # beside others, too: they may all fail
             self._second_chances |= 1 << attempt.index
             self._again(attempt, now, is_fresh=True)
             return self.proceed(now)
+        if self._under_way.attempts or self._is_kept_final:
+            return self._go_on(now)
+        if verdict.move is Move.STAY or not may_send:
+            return GiveUp(report.error)
         if self._find_next(now):
             return self.proceed(now)
         self._is_exhausted = self._has_tried_all()

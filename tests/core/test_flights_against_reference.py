@@ -257,7 +257,8 @@ class FlightMachine(Clockwork):
         """Nothing starts after the deadline, or where it may not, or more often than it may."""
         attempt, index = command.attempt, command.attempt.index
         assert self.now < trip.last_start, "started after the deadline"
-        assert trip.is_impatient or not trip.flying, "started beside another without need"
+        is_needed = trip.is_impatient or not trip.flying or index in trip.sent
+        assert is_needed, "started beside another without need"
         assert attempt.started == self.now
         if index in trip.sent:
             assert trip.may_repeat
@@ -362,16 +363,16 @@ class FlightMachine(Clockwork):
                 pass
             case _:
                 assert_never(report)
-        trip.may_repeat &= not trip.flying
+        trip.may_repeat &= isinstance(report, Failed) or not trip.flying
         command = trip.flight.tell(report, self.now)
         if isinstance(report, Failed):
             self.has_its_second_chance(trip, report, command)
         self.obey(trip, command)
 
     def has_its_second_chance(self, trip: Trip, report: Failed, command: Command[Response]) -> None:
-        """Promise 1: a stale connection is tried again at once and afresh, whatever else goes on.
+        """Promise 1: a stale connection is tried again at once and afresh, beside others as well.
 
-        Not where another attempt is under way or has been answered, nor after the deadline.
+        Not where there is an answer to give back, nor after the deadline.
         """
         is_free = trip.is_replayable or not report.was_sent
         if trip.may_repeat and is_free and not trip.held and self.now < trip.last_start:

@@ -165,6 +165,48 @@ def test_a_probe_without_a_backup_is_waited_for() -> None:
     assert isinstance(answer(flight, probe.attempt, 50.0), Deliver)
 
 
+# Second chances beside others.
+
+
+@pytest.mark.parametrize("dies", [0, 1])
+def test_a_stale_connection_is_tried_again_at_once_beside_another_attempt(dies: int) -> None:
+    """Promise 1: it reached nobody, and to wait for the other would be to give up a well one."""
+    fleet = WatchedFleet(2, hedge_after=1.0)
+    flight = Flown(fleet, 0.0)
+    attempts = [sent(flight.begin(0.0)).attempt, sent(flight.tell(Overdue(), 1.0)).attempt]
+    again = sent(fail(flight, attempts[dies], 1.1, Fault.STALE))
+    assert (again.attempt.index, again.attempt.is_fresh, again.patience) == (dies, True, None)
+    assert isinstance(answer(flight, attempts[1 - dies], 1.2, 503), Await)
+    delivered = answer(flight, again.attempt, 1.3)
+    assert isinstance(delivered, Deliver)
+    assert delivered.response.index == dies
+    assert {*fleet.given} == {*fleet.returned}
+
+
+def test_a_second_chance_that_breaks_beside_another_attempt_leaves_it_to_that_one() -> None:
+    """There is one second chance at each endpoint, in a race as well; then it has failed."""
+    fleet = WatchedFleet(2, hedge_after=1.0)
+    flight = Flown(fleet, 0.0)
+    first = sent(flight.begin(0.0)).attempt
+    hedge = sent(flight.tell(Overdue(), 1.0)).attempt
+    again = sent(fail(flight, first, 1.1, Fault.STALE)).attempt
+    assert isinstance(fail(flight, again, 1.2, Fault.STALE), Await)
+    assert fleet.status(1.2).failed_endpoints == ("https://r0.example",)
+    assert isinstance(answer(flight, hedge, 1.3), Deliver)
+    assert told(flight) == [(0, "failed"), (1, "answered"), (0, "failed")]
+
+
+def test_a_stale_connection_is_not_tried_again_for_something_better_than_a_final_answer() -> None:
+    """Promise 2: the 429 is returned as soon as nothing else is under way."""
+    flight = Flown(WatchedFleet(hedge_after=1.0), 0.0)
+    first = sent(flight.begin(0.0)).attempt
+    hedge = sent(flight.tell(Overdue(), 1.0)).attempt
+    answer(flight, hedge, 1.1, 429)
+    delivered = fail(flight, first, 2.0, Fault.STALE)
+    assert isinstance(delivered, Deliver)
+    assert delivered.response.status == 429
+
+
 # Hedges.
 
 
