@@ -321,9 +321,13 @@ class Follower:
             END if it is complete, ERROR if it ended with an error, CONTENT if it was cut; and the
             error, if its last event, or the last before ``[DONE]``, is one.
         """
+        if self._edge == b"\r\n\r":  # a blank line that only lacks its LF
+            self.passed(b"\n")
         events = Decoder().feed(self._last)
         if not self._is_done:
-            events += filter(_is_whole, Decoder().feed(self._head + b"\n\n"))
+            rest = Decoder()
+            events += rest.feed(self._head)
+            events += filter(_is_done, rest.feed(b"\n\n"))  # even if no blank line ends it
         is_done, last = False, None
         for event in events:
             if is_done := _is_done(event):
@@ -338,11 +342,6 @@ class Follower:
 
 def _is_done(event: ServerSentEvent) -> bool:
     return event.data.strip() == "[DONE]"
-
-
-def _is_whole(event: ServerSentEvent) -> bool:
-    """Tell whether an event that no blank line ended is there nevertheless."""
-    return _is_done(event) or _parsed(event.data) is not None
 
 
 def _has_data(block: bytes) -> bool:

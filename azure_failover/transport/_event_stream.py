@@ -6,6 +6,7 @@ Does no I/O but for waiting; passes nothing on and keeps nothing back.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from math import inf
 from typing import Any
 
 import anyio
@@ -34,7 +35,7 @@ class EventStream:
             opening: What has come of it.
             family: The HTTP family whose errors are raised.
             clock: The time, in seconds.
-            idle: Seconds that may pass between two events.
+            idle: Seconds for which an event may be waited for.
             cuts: Whether a task is cut when they have passed; else it is looked at when bytes come.
             guard: What cuts a thread then.
         """
@@ -45,16 +46,27 @@ class EventStream:
         self._idle = idle
         self._cuts = cuts
         self._guard = guard
-        self._heard = clock()
+        if guard is not None:
+            guard.rest()
+        self._left = idle
+        self._ends = inf
         self._end = Sort.CONTENT
+
+    def wanted(self) -> None:
+        """Take in that the next piece is waited for: only then time passes."""
+        self._ends = self._clock() + self._left
+        if self._guard is not None:
+            self._guard.ends = self._ends
 
     def saw(self, chunk: bytes) -> None:
         """Take in the next piece; raise the family's timeout if no event comes for too long."""
+        if self._guard is not None:
+            self._guard.rest()
         if self._follower.passed(chunk):
-            self._heard = self._clock()
-            if self._guard is not None:
-                self._guard.extend(self._heard)
-        elif self._clock() - self._heard >= self._idle:
+            self._left = self._idle
+            return
+        self._left = self._ends - self._clock()
+        if self._left <= 0:
             raise self._overdue()
 
     def in_time(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -64,7 +76,7 @@ class EventStream:
     async def _cut(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         while True:
             chunk, is_late = None, True
-            with anyio.move_on_after(self._heard + self._idle - self._clock()):
+            with anyio.move_on_after(self._ends - self._clock()):
                 chunk = await anext(chunks, None)
                 is_late = False
             if is_late:
@@ -81,12 +93,12 @@ class EventStream:
             anything. Nor is anything raised if it ended with an error of its own.
         """
         marker = self._follower.dialect.marker
-        if error is None and not marker:
-            return None
-        if self._end is Sort.END or (self._end is Sort.ERROR and error is None):
+        if self._end is Sort.END:
             return None
         if self._guard is not None and self._guard.has_bitten:
             return self._overdue()
+        if error is None and (self._end is Sort.ERROR or not marker):
+            return None
         return error or self._family.protocol_error(f"the stream ended without {marker}")
 
     def finish(self) -> StreamError | None:

@@ -141,13 +141,18 @@ class Watched:
             for chunk in held:
                 saw(chunk)
                 yield chunk
+            if events is not None:
+                events.wanted()
             for chunk in self._stream if self._chunks is None else self._chunks:
                 if not self._is_known:
                     self._came()
                 saw(chunk)
-                if events is not None:
-                    events.saw(chunk)
+                if events is None:
+                    yield chunk
+                    continue
+                events.saw(chunk)
                 yield chunk
+                events.wanted()
         except Exception as error:  # noqa: BLE001  (raised again, or replaced)
             self._ended(error)
         else:
@@ -167,27 +172,32 @@ class Watched:
             for chunk in held:
                 saw(chunk)
                 yield chunk
+            if events is not None:
+                events.wanted()
             async for chunk in in_time:
                 if not self._is_known:
                     self._came()
                 saw(chunk)
-                if events is not None:
-                    events.saw(chunk)
+                if events is None:
+                    yield chunk
+                    continue
+                events.saw(chunk)
                 yield chunk
+                events.wanted()
         except Exception as error:  # noqa: BLE001  (raised again, or replaced)
             self._ended(error)
         else:
             self._ended(None)
         finally:
             for generator in (in_time, chunks):
-                await _end(generator)
+                await ended(generator)
 
     async def aclose(self) -> None:
         """Close the stream, even under cancellation."""
         self._leave()
         with anyio.CancelScope(shield=True):
             with suppress(RuntimeError):  # another task is reading: the stream's end ends that
-                await _end(self._chunks)
+                await ended(self._chunks)
             await self._stream.aclose()
 
     def _saw(self) -> Callable[[bytes], None]:
@@ -230,7 +240,7 @@ class Watched:
                 self.notes.told(told)
 
 
-async def _end(chunks: object) -> None:
+async def ended(chunks: object) -> None:
     """End a generator; its collection would have to await."""
     if isinstance(chunks, AsyncGenerator):
         await cast("AsyncGenerator[bytes]", chunks).aclose()
