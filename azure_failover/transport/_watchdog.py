@@ -46,8 +46,9 @@ class Guard:
 class Watchdog:
     """Shuts sockets down whose time is over, from one thread that lives as long as it is needed."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, linger: float = _LINGER) -> None:
         self._clock = clock
+        self._linger = linger
         self._changed = threading.Condition()
         self._guards: WeakSet[Guard] = WeakSet()
         self._thread: threading.Thread | None = None
@@ -90,7 +91,7 @@ class Watchdog:
                     guard.has_bitten = True
                     _cut(guard.socket)
                 soonest = min((guard.next_look(now) for guard in self._guards), default=None)
-                wait = _LINGER if soonest is None else max(soonest - now, 0.001)
+                wait = self._linger if soonest is None else max(soonest - now, 0.001)
                 if not self._changed.wait(wait) and soonest is None and not self._guards:
                     self._thread = None
                     return

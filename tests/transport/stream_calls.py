@@ -102,10 +102,10 @@ def stream(session: Session, region: Region, path: str = CHAT, **more: Any) -> R
 def bare(region: Region, path: str = CHAT) -> bytes:
     """Give what plain httpx gets from a region, as far as it comes."""
     body = bytearray()
-    request = {"json": ASKED[path], "headers": {"api-key": region.api_key}}
+    url, headers = region.url + path, {"api-key": region.api_key}
     with (
         httpx.Client(timeout=5, trust_env=False, verify=_NO_TRUST) as client,
-        client.stream("POST", region.url + path, **request) as response,
+        client.stream("POST", url, json=ASKED[path], headers=headers) as response,
     ):
         for chunk in response.iter_raw():
             body += chunk
