@@ -118,9 +118,12 @@ def simulate(session: nox.Session) -> None:
 
 @nox.session
 def stress(session: nox.Session) -> None:
-    """Threads and tasks hammer a fleet for 60 s per world; ``-- --seconds 5`` as a smoke test."""
+    """Hammer a fleet for 60 s per world, abandon streams; ``-- --seconds 5`` as a smoke test."""
     install(session, "tests")
     session.run("python", "tests/stress/hammer.py", *session.posargs)
+    few = () if not session.posargs else ("--count", "100")
+    worlds = {"PYTHONPATH": "tests/transport"}
+    session.run("python", "tests/stress/stress_abandoned.py", *few, env=worlds)
 
 
 @nox.session

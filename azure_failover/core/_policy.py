@@ -97,8 +97,8 @@ class Policy:
         first_token_timeout: Seconds from the headers of an event stream to its first content, after
             which it is given up for the next endpoint; None for as long as the attempt may wait for
             a byte. Comments and preambles are no content.
-        stream_idle_timeout: Seconds that may pass between two events of a stream, whatever bytes
-            come in between; None for as long as the attempt may wait for a byte.
+        stream_idle_timeout: Seconds for which the next event of a stream may be waited for,
+            whatever bytes come meanwhile; None for as long as the attempt may wait for a byte.
         on_stream_break: What ``Client.stream`` does when a stream breaks off after content came.
             ``restart``: it says so by an event and begins again on the next endpoint. ``raise``:
             it raises. A mounted transport can only raise.

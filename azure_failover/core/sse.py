@@ -28,6 +28,7 @@ _LEAST: Final = 24
 
 _TYPE: Final = re.compile(r'\s*\{\s*"type"\s*:\s*"([\w.]+)"')
 _BOM: Final = b"\xef\xbb\xbf"
+_BLANK_LINES: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
 @attrs.frozen
@@ -125,7 +126,7 @@ class Dialect:
 
     def sort(self, event: ServerSentEvent) -> Sort:
         """Say what an event is."""
-        if event.data.strip() == "[DONE]":
+        if _is_done(event):
             return Sort.END
         payload = _mapping(_parsed(event.data))
         told = payload.get("type")
@@ -244,13 +245,11 @@ class Opening:
         self.held.append(chunk)
         self._size += len(chunk)
         for event in self._decoder.feed(chunk):
-            match self.dialect.sort(event):
-                case Sort.PREAMBLE:
-                    continue
-                case Sort.ERROR:
-                    self.error = error_in(event)
-                case Sort.CONTENT | Sort.END:
-                    pass
+            sort = self.dialect.sort(event)
+            if sort is Sort.PREAMBLE:
+                continue
+            if sort is Sort.ERROR:
+                self.error = error_in(event)
             return True
         return self._size > PREAMBLE_LIMIT
 
@@ -271,12 +270,9 @@ class Follower:
     def __init__(self, dialect: Dialect, opening: bytes) -> None:
         """Begin behind the bytes of the opening."""
         self.dialect = dialect
-        self._separator = next(
-            (mark for mark in (b"\r\n\r\n", b"\r\r") if mark in opening), b"\n\n"
-        )
-        self._width = len(self._separator)
         self._last = self._head = self._edge = b""
         self._is_done = False
+        self._separate_as(opening)
         self.passed(opening.removeprefix(_BOM))
 
     def passed(self, chunk: bytes) -> bool:
@@ -286,8 +282,8 @@ class Follower:
             and chunk.startswith(b"data")
             and chunk.find(self._separator) == len(chunk) - self._width
         ):  # one event, whole: the usual case
-            if len(self._last) < _LEAST:
-                self._is_event(chunk)
+            if len(chunk) < _LEAST or self._is_done:
+                return self._is_event(chunk)
             self._last = chunk
             return True
         data = self._edge + chunk
@@ -299,39 +295,61 @@ class Follower:
         whole, rest = begun + data[:cut], data[cut + self._width :]
         earlier, _, last = whole.rpartition(self._separator)
         self._head = self._edge = b""
-        is_event = any(self._is_event(part + self._separator) for part in (last, earlier))
+        is_event = [self._is_event(part + self._separator) for part in (earlier, last)]
         if rest:
             self._grow(rest, rest)
-        return is_event
+        return any(is_event)
+
+    def _separate_as(self, text: bytes) -> None:
+        """Look for events that end as the last one in a text does."""
+        self._separator = max(_BLANK_LINES, key=text.rfind)
+        self._width = len(self._separator)
 
     def _grow(self, more: bytes, data: bytes) -> None:
         """Keep the beginning of an unfinished event, and the bytes that may begin its end."""
         if len(self._head) < _HEAD:
             self._head += more[: _HEAD - len(self._head)]
+            if len(self._head) == _HEAD and any(mark in self._head for mark in _BLANK_LINES):
+                self._separate_as(self._head)
         self._edge = data[1 - self._width :]
 
     def _is_event(self, block: bytes) -> bool:
         if not _has_data(block):
             return False
-        if len(self._last) < _LEAST and b"[DONE]" in self._last:
-            self._is_done = True
-        self._last = block
+        if not self._is_done:
+            if b"[DONE]" in block:
+                self._is_done = any(map(_is_done, Decoder().feed(block)))
+            self._last = self._last + block if self._is_done else block
         return True
 
     def end(self) -> tuple[Sort, StreamError | None]:
-        """Say what a stream that ends here has come to: END, ERROR with the error, or CONTENT."""
-        if self._is_done:
-            return Sort.END, None
-        sorted_events = [
-            (self.dialect.sort(event), event)
-            for event in Decoder().feed(self._last + self._head + b"\n\n")
-        ]
-        for sort, event in reversed(sorted_events):
-            if sort is Sort.END:
-                return sort, None
-            if sort is Sort.ERROR:
-                return sort, error_in(event)
-        return Sort.CONTENT, None
+        """Say what a stream that ends here has come to.
+
+        Returns:
+            END if it is complete, ERROR if it ended with an error, CONTENT if it was cut; and the
+            error, if its last event, or the last before ``[DONE]``, is one.
+        """
+        if self._edge == b"\r\n\r":  # a blank line that only lacks its LF
+            self.passed(b"\n")
+        events = Decoder().feed(self._last)
+        if not self._is_done:
+            rest = Decoder()
+            events += rest.feed(self._head)
+            events += filter(_is_done, rest.feed(b"\n\n"))  # even if no blank line ends it
+        is_done, last = False, None
+        for event in events:
+            if is_done := _is_done(event):
+                break
+            last = event
+        sort = Sort.CONTENT if last is None else self.dialect.sort(last)
+        error = error_in(last) if last is not None and sort is Sort.ERROR else None
+        if is_done:
+            return Sort.END, error
+        return (Sort.CONTENT if sort is Sort.PREAMBLE else sort), error
+
+
+def _is_done(event: ServerSentEvent) -> bool:
+    return event.data.strip() == "[DONE]"
 
 
 def _has_data(block: bytes) -> bool:

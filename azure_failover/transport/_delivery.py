@@ -57,7 +57,7 @@ class Delivery(Generic[Req, Resp]):
                 body = response.stream = self._family.watched_stream(body)
             body.notes = _Notes(self, flight, command.attempt, IdScanner() if learns else None)
             body.is_curious = learns
-        elif learns:
+        elif learns and isinstance(response.stream, self._family.memory_stream_type):
             self._fleet.learn(IdScanner().feed(self._reports.body_of(response)), index)
         return response
 

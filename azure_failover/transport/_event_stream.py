@@ -6,7 +6,8 @@ Does no I/O but for waiting; passes nothing on and keeps nothing back.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any
+from math import inf
+from typing import Any, Final
 
 import anyio
 
@@ -34,8 +35,9 @@ class EventStream:
             opening: What has come of it.
             family: The HTTP family whose errors are raised.
             clock: The time, in seconds.
-            idle: Seconds that may pass between two events.
-            cuts: Whether a task is cut when they have passed; else it is looked at when bytes come.
+            idle: Seconds for which an event may be waited for.
+            cuts: Whether whoever waits is cut when they have passed. Else the time is looked at
+                when bytes come that are no event, from the first such bytes on.
             guard: What cuts a thread then.
         """
         self.error: StreamError | None = opening.error
@@ -43,28 +45,42 @@ class EventStream:
         self._family = family
         self._clock = clock
         self._idle = idle
-        self._cuts = cuts
+        self.cuts: Final = cuts
         self._guard = guard
-        self._heard = clock()
+        if guard is not None:
+            guard.rest()
+        self._left = idle
+        self._ends = inf
         self._end = Sort.CONTENT
+
+    def wanted(self) -> None:
+        """Take in that the next piece is waited for: if it ``cuts``, only then time passes."""
+        self._ends = self._clock() + self._left
+        if self._guard is not None:
+            self._guard.ends = self._ends
 
     def saw(self, chunk: bytes) -> None:
         """Take in the next piece; raise the family's timeout if no event comes for too long."""
+        if self._guard is not None:
+            self._guard.rest()
         if self._follower.passed(chunk):
-            self._heard = self._clock()
-            if self._guard is not None:
-                self._guard.extend(self._heard)
-        elif self._clock() - self._heard >= self._idle:
+            self._left, self._ends = self._idle, inf
+            return
+        now = self._clock()
+        if self._ends == inf:
+            self._ends = now + self._idle
+        self._left = self._ends - now
+        if self._left <= 0:
             raise self._overdue()
 
     def in_time(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Give a task's pieces, for as long as events come in time."""
-        return self._cut(chunks) if self._cuts else chunks
+        return self._cut(chunks) if self.cuts else chunks
 
     async def _cut(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         while True:
             chunk, is_late = None, True
-            with anyio.move_on_after(self._heard + self._idle - self._clock()):
+            with anyio.move_on_after(self._ends - self._clock()):
                 chunk = await anext(chunks, None)
                 is_late = False
             if is_late:
@@ -81,12 +97,12 @@ class EventStream:
             anything. Nor is anything raised if it ended with an error of its own.
         """
         marker = self._follower.dialect.marker
-        if error is None and not marker:
-            return None
-        if self._end is Sort.END or (self._end is Sort.ERROR and error is None):
+        if self._end is Sort.END:
             return None
         if self._guard is not None and self._guard.has_bitten:
             return self._overdue()
+        if error is None and (self._end is Sort.ERROR or not marker):
+            return None
         return error or self._family.protocol_error(f"the stream ended without {marker}")
 
     def finish(self) -> StreamError | None:

@@ -15,7 +15,7 @@ from azure_failover.core.sse import Opening, dialect_of
 from azure_failover.transport._cutoff import Cutoff
 from azure_failover.transport._event_stream import EventStream
 from azure_failover.transport._family import Family, Req, Resp
-from azure_failover.transport._watch import shielded
+from azure_failover.transport._watch import ended, shielded
 from azure_failover.transport._watchdog import Guard, Watchdog
 
 
@@ -47,7 +47,7 @@ class Opener(Generic[Req, Resp]):
                 if cutoff is not None:
                     cutoff.check()
             else:
-                self._check_end(opening)
+                self._check_end(opening, guard)
                 stream.close()
                 response.stream = self._family.memory_stream(b"".join(held))
                 return
@@ -67,8 +67,9 @@ class Opener(Generic[Req, Resp]):
         stream, opening = response.stream, _opening(response, operation)
         ends = self._clock() + self._patience(request)
         held: list[bytes] = []
+        chunks: AsyncIterator[bytes] | None = None
         try:
-            chunks: AsyncIterator[bytes] = aiter(stream)
+            chunks = aiter(stream)
             with anyio.move_on_after(None if opening is None else self._first_token) as scope:
                 async for chunk in chunks:
                     held.append(chunk)
@@ -76,13 +77,14 @@ class Opener(Generic[Req, Resp]):
                         break
                     self._check(ends)
                 else:
-                    self._check_end(opening)
+                    self._check_end(opening, None)
                     await stream.aclose()
                     response.stream = self._family.memory_stream(b"".join(held))
                     return
             if scope.cancelled_caught:
                 raise self._overdue()
         except BaseException:
+            await shielded(ended(chunks))
             await shielded(stream.aclose())
             raise
         response.stream = self._begun(stream, chunks, held, opening, request, None)
@@ -111,8 +113,8 @@ class Opener(Generic[Req, Resp]):
         if self._clock() >= ends:
             raise self._overdue()
 
-    def _check_end(self, opening: Opening | None) -> None:
-        if opening is not None and not opening.may_end:
+    def _check_end(self, opening: Opening | None, guard: Guard | None) -> None:
+        if _has_bitten(guard) or (opening is not None and not opening.may_end):
             raise self._family.protocol_error("the stream ended before its first content")
 
     def _overdue(self) -> Exception:

@@ -136,12 +136,12 @@ class Watched:
 
     def __iter__(self) -> Iterator[bytes]:
         saw, events = self._saw(), self._events
+        wanted = events.wanted if events is not None and events.cuts else None
         try:
             held, self._held = self._held, ()
-            for chunk in held:
-                if saw is not None:
-                    saw(chunk)
-                yield chunk
+            yield from held
+            if wanted is not None:
+                wanted()
             for chunk in self._stream if self._chunks is None else self._chunks:
                 if not self._is_known:
                     self._came()
@@ -150,6 +150,8 @@ class Watched:
                 if events is not None:
                     events.saw(chunk)
                 yield chunk
+                if wanted is not None:
+                    wanted()
         except Exception as error:  # noqa: BLE001  (raised again, or replaced)
             self._ended(error)
         else:
@@ -162,14 +164,15 @@ class Watched:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         saw, events = self._saw(), self._events
+        wanted = events.wanted if events is not None and events.cuts else None
         chunks: AsyncIterator[bytes] = self._chunks or aiter(self._stream)
         in_time = chunks if events is None else events.in_time(chunks)
         try:
             held, self._held = self._held, ()
             for chunk in held:
-                if saw is not None:
-                    saw(chunk)
                 yield chunk
+            if wanted is not None:
+                wanted()
             async for chunk in in_time:
                 if not self._is_known:
                     self._came()
@@ -178,24 +181,31 @@ class Watched:
                 if events is not None:
                     events.saw(chunk)
                 yield chunk
+                if wanted is not None:
+                    wanted()
         except Exception as error:  # noqa: BLE001  (raised again, or replaced)
             self._ended(error)
         else:
             self._ended(None)
         finally:
             for generator in (in_time, chunks):
-                await _end(generator)
+                await ended(generator)
 
     async def aclose(self) -> None:
         """Close the stream, even under cancellation."""
         self._leave()
         with anyio.CancelScope(shield=True):
             with suppress(RuntimeError):  # another task is reading: the stream's end ends that
-                await _end(self._chunks)
+                await ended(self._chunks)
             await self._stream.aclose()
 
     def _saw(self) -> Callable[[bytes], None] | None:
-        return self.notes.saw if self.notes is not None and self.is_curious else None
+        """Give what is to be shown each piece, if anything is; it has seen what came already."""
+        if self.notes is None or not self.is_curious:
+            return None
+        for chunk in self._held:
+            self.notes.saw(chunk)
+        return self.notes.saw
 
     def _came(self) -> None:
         if not self._is_known:
@@ -234,7 +244,7 @@ class Watched:
                 self.notes.told(told)
 
 
-async def _end(chunks: object) -> None:
+async def ended(chunks: object) -> None:
     """End a generator; its collection would have to await."""
     if isinstance(chunks, AsyncGenerator):
         await cast("AsyncGenerator[bytes]", chunks).aclose()

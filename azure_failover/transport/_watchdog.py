@@ -9,7 +9,9 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Any
+from weakref import WeakSet
 
 _LINGER = 5.0
 """Seconds without anything to guard after which the watching thread ends."""
@@ -18,7 +20,7 @@ _LINGER = 5.0
 class Guard:
     """Watches over one connection, from its making to its release."""
 
-    __slots__ = ("_dog", "ends", "has_bitten", "seconds", "socket")
+    __slots__ = ("__weakref__", "_dog", "ends", "has_bitten", "seconds", "socket")
 
     def __init__(self, dog: Watchdog, sock: socket.socket, seconds: float, now: float) -> None:
         self._dog = dog
@@ -27,9 +29,13 @@ class Guard:
         self.ends = now + seconds
         self.has_bitten = False
 
-    def extend(self, now: float) -> None:
-        """Begin to count anew: an event came."""
-        self.ends = now + self.seconds
+    def rest(self) -> None:
+        """Cut nothing until ``ends`` is set again: nobody waits."""
+        self.ends = inf
+
+    def next_look(self, now: float) -> float:
+        """Say when to look again; a guard that rests is not heard when somebody waits again."""
+        return min(self.ends, now + self.seconds)
 
     def release(self) -> bool:
         """Watch no longer; tell whether the connection was cut."""
@@ -40,10 +46,11 @@ class Guard:
 class Watchdog:
     """Shuts sockets down whose time is over, from one thread that lives as long as it is needed."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, linger: float = _LINGER) -> None:
         self._clock = clock
+        self._linger = linger
         self._changed = threading.Condition()
-        self._guards: set[Guard] = set()
+        self._guards: WeakSet[Guard] = WeakSet()
         self._thread: threading.Thread | None = None
 
     def guard(self, response: Any, seconds: float | None) -> Guard | None:  # noqa: ANN401
@@ -83,8 +90,8 @@ class Watchdog:
                     self._guards.discard(guard)
                     guard.has_bitten = True
                     _cut(guard.socket)
-                soonest = min((guard.ends for guard in self._guards), default=None)
-                wait = _LINGER if soonest is None else max(soonest - now, 0.001)
+                soonest = min((guard.next_look(now) for guard in self._guards), default=None)
+                wait = self._linger if soonest is None else max(soonest - now, 0.001)
                 if not self._changed.wait(wait) and soonest is None and not self._guards:
                     self._thread = None
                     return

@@ -17,7 +17,9 @@ from vector_format import (
     Landing,
     Line,
     Outcome,
+    Step,
     Vector,
+    Word,
 )
 from vector_play import play
 from vector_reader import VectorError, read_vectors
@@ -63,6 +65,8 @@ def test_there_are_vectors_enough() -> None:
         (written("{request: chat, cnt: 2}"), "cnt @ $.phases[0].events[0]"),
         (written("{elapse: soon}"), "'soon' is no float"),
         (written("{endpoints: {a: explodes}}"), "explodes not in literal"),
+        (written("{endpoints: {a: {stream: [explodes]}}}"), "explodes not in literal"),
+        (written("{endpoints: {a: {stream: [{paus: 1}]}}}"), "paus @ $.phases[0].events[0]"),
         (written("{endpoints: {a: [200, {stat: 1}]}}"), "stat @ $.phases[0].events[0]"),
         (written("{finish: a, as: 503}"), "'with' is missing"),
         (written("reset", "{anser: 200}"), "anser @ $.phases[0].outcome"),
@@ -89,6 +93,7 @@ def test_what_is_not_part_of_the_format_is_an_error_that_says_where(
         ("{request: chat}", "{answer: 503}", "chat 1: answer is 200, and should be 503"),
         ("{request: chat}", "{by: west}", "by is 'east', and should be 'west'"),
         ("{request: chat}", "{error: ReadError}", "error is 'none'"),
+        ("{request: chat}", "{got: [done]}", "got is (), and should be ('done',)"),
         ("{request: chat}", "{took: 3}", "took is 0.0, and should be 3"),
         ("{request: chat}", "{ledger: []}", "ledger is [('east', 200)], and should be []"),
         ("{request: chat}", "{ledger: [{east: 200, note: x}]}", "line 1: note is None"),
@@ -120,7 +125,8 @@ def test_what_differs_from_an_outcome_is_told(
 def test_the_page_for_newcomers_names_every_word_of_the_format() -> None:
     """What a vector may say is said in one place, and nothing is missing there."""
     page = (VECTORS / "README.md").read_text("utf-8")
-    kinds = (Given, Behaviour, *get_args(Event), Line, Landing, Condition, Outcome)
+    kinds = (Given, Behaviour, Step, *get_args(Event), Line, Landing, Condition, Outcome)
     fields = {field.name for kind in kinds for field in attrs.fields(kind)}
-    words = {*fields, *get_args(Deed), "reset", "with"} - {"endpoint", "what"}
+    words = {*fields, *get_args(Deed), *get_args(Word), "reset", "with"}
+    words -= {"endpoint", "what", "say"}
     assert sorted(word for word in words if not re.search(rf"\b{word}\b", page)) == []

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import attrs
 from vector_format import Condition, Landing, Line, Outcome
+from vector_streams import words_in
 
 from azure_failover import EndpointStatus, Entry, Ledger, Status, ledger_of
 
@@ -25,11 +26,17 @@ class Flown:
     response: Any = None
     error: Exception | None = None
     is_cancelled: bool = False
+    pieces: list[bytes] = attrs.field(factory=list)
 
     @property
     def is_over(self) -> bool:
         """Whether its caller has got something, or has given up."""
         return self.ended is not None
+
+    @property
+    def got(self) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The words of the event stream that its caller got, and who told them."""
+        return words_in(self.pieces)
 
     @property
     def ledger(self) -> Ledger | None:
@@ -131,6 +138,7 @@ def _landing_problems(wanted: Landing, flown: Flown) -> list[str]:
         "exhausted": ledger and ledger.is_exhausted,
         "should_retry": has_answer and flown.response.headers.get("x-should-retry") != "false",
         "took": None if flown.ended is None else flown.ended - flown.started,
+        "got": flown.got[0],
     }
     problems = [
         problem

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import attrs
 from vector_format import Behaviour, Deed
 from vector_stage import Gate, Stage, plainly, settled
+from vector_streams import STREAMS, told
 
 TAG: Final = "vector"
 """The request extension by which an attempt is known as its request's."""
@@ -45,12 +46,11 @@ FATES: Final[Mapping[Deed, Fate]] = {
 
 
 class Shape(NamedTuple):
-    """An answer's body: its kind, how many pieces come, and what breaks it off.
+    """A JSON answer's body: how many pieces come, and what breaks it off.
 
     What is endless goes on with a piece each second.
     """
 
-    is_stream: bool = False
     pieces: int = 2
     error: str | None = None
     limit: str | None = None
@@ -62,8 +62,6 @@ SHAPES: Final[Mapping[Deed, Shape]] = {
     "resets_in_body": Shape(pieces=1, error="ReadError"),
     "hangs_in_body": Shape(pieces=1, error="ReadTimeout", limit="read"),
     "trickles": Shape(pieces=1, is_endless=True),
-    "streams": Shape(is_stream=True),
-    "resets_in_stream": Shape(is_stream=True, pieces=1, error="ReadError"),
 }
 
 
@@ -130,15 +128,29 @@ class Cast:
             return await self._attend(family, request, arrival, does)
         if fate is not None:
             raise getattr(family, fate.error)("scripted")
-        return self._answer(family, limits, arrival, does)
+        return self._answer(family, request, arrival, does)
 
-    def _answer(self, family: Any, limits: Any, arrival: Arrival, does: Behaviour) -> Any:
-        shape = SHAPES[does.does]
-        kind = "text/event-stream" if shape.is_stream else "application/json"
+    def _answer(self, family: Any, request: Any, arrival: Arrival, does: Behaviour) -> Any:
+        limits, path = request.extensions["timeout"], request.url.path
+        steps = STREAMS.get(does.does) if does.stream is None else does.stream
+        kind = "application/json" if steps is None else "text/event-stream"
         headers = {"content-type": kind, **does.headers}
         if does.retry_after is not None:
             headers["retry-after"] = str(does.retry_after)
-        body = _body(family, self._stage, shape, _pieces(arrival, does, shape), limits, arrival)
+        if steps is None:
+            shape = SHAPES[does.does]
+            chunks = _chunks(family, self._stage, shape, _pieces(arrival, does, shape), limits)
+        else:
+            read, is_responses = limits["read"], path.endswith("/responses")
+            chunks = told(
+                family,
+                self._stage,
+                steps,
+                arrival.endpoint,
+                in_responses=is_responses,
+                read=read,
+            )
+        body = _body(family, chunks, arrival)
         return family.Response(does.status, headers=headers, stream=body)
 
     def transport(self, family: Any) -> Any:
@@ -156,41 +168,38 @@ class Cast:
 
 
 def _pieces(arrival: Arrival, does: Behaviour, shape: Shape) -> list[bytes]:
-    if shape.is_stream:
-        events = (b'data: {"choices": [{"delta": {"content": "Hello"}}]}\n\n', b"data: [DONE]\n\n")
-        return list(events[: shape.pieces])
     error = {"code": str(does.status), "message": arrival.endpoint}
     body = json.dumps(does.body or ({"error": error} if does.status >= 400 else {})).encode()
     return [body[:1], body[1:]][: shape.pieces]
 
 
-def _body(
-    family: Any, stage: Stage, shape: Shape, pieces: list[bytes], limits: Any, arrival: Arrival
-) -> Any:
-    arrival.closings = 0
+async def _chunks(
+    family: Any, stage: Stage, shape: Shape, pieces: list[bytes], limits: Any
+) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+    while shape.is_endless:
+        await stage.hold(1.0, Gate())
+        yield b" "
+    if shape.error is not None:
+        if shape.limit is not None:
+            await stage.hold(limits[shape.limit], Gate())
+        raise getattr(family, shape.error)("scripted")
 
-    async def chunks() -> AsyncIterator[bytes]:
-        for piece in pieces:
-            yield piece
-        while shape.is_endless:
-            await stage.hold(1.0, Gate())
-            yield b" "
-        if shape.error is not None:
-            if shape.limit is not None:
-                await stage.hold(limits[shape.limit], Gate())
-            raise getattr(family, shape.error)("scripted")
+
+def _body(family: Any, chunks: AsyncIterator[bytes], arrival: Arrival) -> Any:
+    arrival.closings = 0
 
     class Body(family.SyncByteStream, family.AsyncByteStream):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:
-            steps = chunks()
             while True:
                 try:
-                    yield plainly(anext(steps))
+                    yield plainly(anext(chunks))
                 except StopAsyncIteration:
                     return
 
         def __aiter__(self) -> AsyncIterator[bytes]:
-            return chunks()
+            return chunks
 
         def close(self) -> None:
             assert arrival.closings is not None

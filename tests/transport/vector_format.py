@@ -29,6 +29,11 @@ Deed = Literal[
 ]
 
 
+Word = Literal[
+    "preamble", "role", "content", "done", "comment", "resets", "closes", "ends", "hangs"
+]
+
+
 # --- given ---------------------------------------------------------------------------------------
 
 
@@ -59,6 +64,16 @@ def _written_out(endpoint: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 @attrs.frozen(kw_only=True)
+class Step:
+    """What comes next in an event stream: an event, its end, or a while without either."""
+
+    say: Word | None = None
+    error: str | None = None
+    pause: float = 0.0
+    alive: float | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Behaviour:
     """What an endpoint does with one attempt."""
 
@@ -68,6 +83,7 @@ class Behaviour:
     retry_after: float | str | None = None
     headers: Mapping[str, str] = {}
     body: Mapping[str, Any] | None = None
+    stream: tuple[Step, ...] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -164,6 +180,7 @@ class Landing:
     exhausted: bool | None = None
     should_retry: bool | None = None
     took: float | None = None
+    got: tuple[str, ...] | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -152,7 +152,7 @@ class _Play:
 
         async def job() -> None:
             try:
-                flown.response = await self._answer(request, asked)
+                flown.response = await self._answer(request, asked, flown)
             except Exception as error:  # noqa: BLE001  (every end is looked at)
                 flown.error = error
             except BaseException:
@@ -182,14 +182,15 @@ class _Play:
             extensions={TAG: name, "failover": dict(asked.options)},
         )
 
-    async def _answer(self, request: Any, asked: Asked) -> Any:
+    async def _answer(self, request: Any, asked: Asked, flown: Flown) -> Any:
         """Send a request; read the answer, or so many pieces of it."""
         left = inf if asked.reads is None else asked.reads
         if self._world.colour == "sync":
             response = self._client.send(request, stream=True)
             try:
                 pieces = response.iter_raw()
-                while left > 0 and next(pieces, None) is not None:
+                while left > 0 and (piece := next(pieces, None)) is not None:
+                    flown.pieces.append(piece)
                     left -= 1
             finally:
                 response.close()
@@ -197,7 +198,8 @@ class _Play:
         response = await self._client.send(request, stream=True)
         try:
             pieces = response.aiter_raw()
-            while left > 0 and await anext(pieces, None) is not None:
+            while left > 0 and (piece := await anext(pieces, None)) is not None:
+                flown.pieces.append(piece)
                 left -= 1
         finally:
             await response.aclose()
@@ -215,6 +217,9 @@ class _Play:
                 came = [each.endpoint for each in self._cast.arrivals if each.request == name]
                 told = [entry.endpoint for entry in flown.ledger.attempts]
                 assert came == told, f"{name} reached {came}, and its ledger says {told}"
+                _, tellers = flown.got
+                wrong = tellers - {flown.ledger.endpoint}
+                assert not wrong, f"{name} got events of {wrong}"
 
 
 async def _one_by_one(pieces: list[bytes]) -> AsyncIterator[bytes]:

@@ -11,7 +11,7 @@ import attrs
 import yaml
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
-from vector_format import Behaviour, Condition, Event, Finish, Line, Reset, Vector
+from vector_format import Behaviour, Condition, Event, Finish, Line, Reset, Step, Vector
 
 _Hook: TypeAlias = Callable[[Any, Any], Any]
 
@@ -150,6 +150,10 @@ def _fields_of_behaviour(given: Any) -> Any:
             return given
 
 
+def _fields_of_step(given: Any) -> Any:
+    return {"say": given} if isinstance(given, str) else given
+
+
 def _fields_of_condition(given: Any) -> Any:
     return {"state": given} if isinstance(given, str) else given
 
@@ -174,6 +178,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_func(lambda kind: kind == tuple[Behaviour, ...], _behaviours)
     converter.register_structure_hook_func(lambda kind: kind == Event, _event)
     _shorten(converter, Behaviour, _fields_of_behaviour)
+    _shorten(converter, Step, _fields_of_step)
     _shorten(converter, Condition, _fields_of_condition)
     _shorten(converter, Line, _fields_of_line)
     renamed = override(rename="with")
