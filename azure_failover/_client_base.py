@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
+from azure_failover.context import headers_around
 from azure_failover.core.config import DEFAULT_API_VERSION, Config
 from azure_failover.core.errors import (
     AllEndpointsFailed,
@@ -141,6 +142,7 @@ class Calls:
             "method": "GET" if json is None else "POST",
             "url": url,
             "json": json,
+            "headers": headers_around(),
             "extensions": {EXTENSION: options},
         }
 

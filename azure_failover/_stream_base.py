@@ -317,7 +317,7 @@ class StreamBase(Generic[Out]):
         tried = {entry.endpoint for entry in self._past.attempts} | {*options.avoid}
         if self._keeps_text and self._broken.text:
             self._give_up("text that was given alone cannot be taken back")
-        if policy.on_stream_break == "raise":
+        if (options.on_stream_break or policy.on_stream_break) == "raise":
             self._give_up('on_stream_break is "raise"')
         if not options.auto_failover:
             self._give_up("auto_failover is off")

@@ -251,6 +251,29 @@ def test_options_around_the_block_count_for_all_of_it(colour: str) -> None:
     run(colour, scenario, script)
 
 
+def test_options_override_what_the_policy_says_of_breaks(colour: str) -> None:
+    """In both directions."""
+    script = Script(east=BROKEN, west=whole("uno"))
+
+    def scenario_of(choice: Any) -> Any:
+        async def scenario(client: Any) -> None:
+            stream = client.stream("Hi")
+            with failover_options(on_stream_break=choice):
+                await stream.__aenter__()
+            if choice == "restart":
+                assert (await given(stream))[-2:] == [TextDelta("uno"), FINISHED]
+            else:
+                with pytest.raises(StreamBrokenError, match='on_stream_break is "raise"'):
+                    await given(stream)
+
+        return scenario
+
+    run(colour, scenario_of("raise"), script, config(on_stream_break="restart"))
+    assert script.asked == ["east"]
+    run(colour, scenario_of("restart"), script, config(on_stream_break="raise"))
+    assert script.asked == ["east", "east", "west"]
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_the_deadline_covers_restarts(colour: str, late: bool) -> None:
     """Promise 9: nothing starts after the deadline."""

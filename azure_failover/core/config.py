@@ -216,15 +216,21 @@ _SYNC: Final = {
 }
 
 
-def read_config(source: ConfigSource) -> Config | ConfigError:
-    """Do the work of :meth:`Config.of` without raising, for callers that must forget first."""
+def read_config(source: ConfigSource, env: Mapping[str, str] | None = None) -> Config | ConfigError:
+    """Do the work of :meth:`Config.of` without raising, for callers that must forget first.
+
+    Args:
+        source: As for :meth:`Config.of`.
+        env: The environment; ``os.environ`` by default.
+    """
+    env = os.environ if env is None else env
     if isinstance(source, Config):
         return source
     if source is None:
-        return _built(_sources.from_env(os.environ))
+        return _built(_sources.from_env(env))
     if isinstance(source, str | os.PathLike):
-        return _built(_sources.from_toml(source, os.environ))
-    return _built(_sources.from_dict(source, os.environ))
+        return _built(_sources.from_toml(source, env))
+    return _built(_sources.from_dict(source, env))
 
 
 def _built(parts: Parts | ConfigError) -> Config | ConfigError:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
-from typing import Final, TypedDict, Unpack, cast
+from typing import Final, Literal, TypedDict, Unpack, cast
 
 import attrs
 
@@ -15,6 +15,8 @@ from azure_failover.core.errors import ConfigError, Problem
 
 EXTENSION: Final = "failover"
 """The request extension that holds options, and the response extension that holds the ledger."""
+
+_BREAKS: Final = ("restart", "raise", None)
 
 
 @attrs.frozen(kw_only=True)
@@ -27,12 +29,15 @@ class FailoverOptions:
         timeout: Seconds that each phase of an attempt may take, in place of the endpoint's
             ``timeout``; None for the endpoint's.
         avoid: Names of endpoints that are not tried, not even as a last resort.
+        on_stream_break: What the streams of a client do that break off after content came,
+            ``restart`` or ``raise``; None for the policy's ``on_stream_break``.
     """
 
     auto_failover: bool = True
     deadline: float | None = None
     timeout: float | None = None
     avoid: Collection[str] = ()
+    on_stream_break: Literal["restart", "raise"] | None = None
 
     def __attrs_post_init__(self) -> None:
         problems: list[Problem] = []
@@ -46,6 +51,9 @@ class FailoverOptions:
         avoid = cast("object", self.avoid)
         if isinstance(avoid, str) or not isinstance(avoid, Collection):
             problems.append(Problem("avoid", "is not a collection of names", "give a list or set"))
+        if cast("object", self.on_stream_break) not in _BREAKS:
+            advice = 'give "restart", "raise" or None'
+            problems.append(Problem("on_stream_break", "is none of its choices", advice))
         if problems:
             raise ConfigError(problems, source="the request's failover options")
 
@@ -57,6 +65,7 @@ class OptionFields(TypedDict, total=False):
     deadline: float | None
     timeout: float | None
     avoid: Collection[str]
+    on_stream_break: Literal["restart", "raise"] | None
 
 
 DEFAULT_OPTIONS: Final = FailoverOptions()

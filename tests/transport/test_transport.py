@@ -299,6 +299,7 @@ def test_an_attempt_never_waits_longer_than_its_caller(world: World) -> None:
         ),
         ({"deadline": 0}, "deadline: is not a positive number of seconds"),
         ({"auto_failover": "no"}, "auto_failover: is not a boolean"),
+        ({"on_stream_break": "again"}, "on_stream_break: is none of its choices"),
         ("no", "failover: is a str; give a mapping"),
     ],
 )
