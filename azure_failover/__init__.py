@@ -30,6 +30,8 @@ from azure_failover.chat import (
     Usage,
 )
 from azure_failover.client import AsyncClient, Client
+from azure_failover.connector import AzureConnector, SyncAzureConnector
+from azure_failover.context import ContextFilter, RequestContext, create_context
 from azure_failover.core.config import AttemptTimeout, Config, ConfigSource, Endpoint, Policy
 from azure_failover.core.credentials import Secret, TokenCredential, TokenProvider
 from azure_failover.core.errors import (
@@ -76,6 +78,7 @@ __all__ = [
     "AsyncEventStream",
     "AttemptTimeout",
     "AuthenticationError",
+    "AzureConnector",
     "AzureFailoverError",
     "BadRequestError",
     "ChatCompletion",
@@ -87,6 +90,7 @@ __all__ = [
     "ConfigError",
     "ConfigSource",
     "ConnectionFailedError",
+    "ContextFilter",
     "Embeddings",
     "Endpoint",
     "EndpointStatus",
@@ -107,6 +111,7 @@ __all__ = [
     "Problem",
     "RateLimitError",
     "RefusalDelta",
+    "RequestContext",
     "RequestError",
     "RequestTimeoutError",
     "Runtime",
@@ -118,6 +123,7 @@ __all__ = [
     "Stop",
     "StreamBrokenError",
     "StreamRestarted",
+    "SyncAzureConnector",
     "TextDelta",
     "TokenCredential",
     "TokenProvider",
@@ -125,6 +131,7 @@ __all__ = [
     "ToolCallDelta",
     "Usage",
     "__version__",
+    "create_context",
     "failover_options",
     "ledger_of",
 ]
