@@ -56,6 +56,7 @@ from azure_failover.core.explanation import Explanation, Stop
 from azure_failover.core.ledger import Entry, Ledger, Phase
 from azure_failover.core.sse import ServerSentEvent
 from azure_failover.core.status import EndpointStatus, Status
+from azure_failover.llm import AzureLLM, LLMChunk, LLMFactory, LLMResponse, UnknownModelError
 from azure_failover.streams import (
     ChatEvent,
     Finished,
@@ -80,6 +81,7 @@ __all__ = [
     "AuthenticationError",
     "AzureConnector",
     "AzureFailoverError",
+    "AzureLLM",
     "BadRequestError",
     "ChatCompletion",
     "ChatEvent",
@@ -102,6 +104,9 @@ __all__ = [
     "Finished",
     "FunctionCall",
     "InvalidResponseError",
+    "LLMChunk",
+    "LLMFactory",
+    "LLMResponse",
     "Ledger",
     "Message",
     "NotFoundError",
@@ -129,6 +134,7 @@ __all__ = [
     "TokenProvider",
     "ToolCall",
     "ToolCallDelta",
+    "UnknownModelError",
     "Usage",
     "__version__",
     "create_context",
