@@ -11,6 +11,8 @@ import azure_failover.httpx2
 from azure_failover import (
     AsyncClient,
     AttemptTimeout,
+    AzureConnector,
+    AzureLLM,
     ChatCompletion,
     ChatEvent,
     ChatStream,
@@ -22,18 +24,25 @@ from azure_failover import (
     FailoverTransport,
     Finished,
     Ledger,
+    LLMChunk,
+    LLMFactory,
+    LLMResponse,
     Policy,
     RateLimitError,
     RefusalDelta,
+    Secret,
     ServerSentEvent,
     Status,
     Stop,
     StreamBrokenError,
     StreamRestarted,
+    SyncAzureConnector,
     TextDelta,
     TokenCredential,
     TokenProvider,
     ToolCallDelta,
+    UnknownModelError,
+    create_context,
     failover_options,
     ledger_of,
 )
@@ -114,6 +123,57 @@ async def raw(client: Client, tasks: AsyncClient) -> list[str]:
     async with tasks.stream_request("responses", payload, deployment="gpt") as other:
         events += [event async for event in other]
     return [event.data for event in events if isinstance(event, ServerSentEvent)]
+
+
+async def connected() -> list[str]:
+    payload = {"messages": [{"role": "user", "content": "Hello"}]}
+    async with AzureConnector(CONFIG, transport=httpx.AsyncHTTPTransport()) as connector:
+        answer: dict[str, object] = await connector.request("chat/completions", payload, timeout=5)
+        models: dict[str, object] = await connector.request("models", auto_failover=False)
+        info: dict[str, object] = connector.get_current_endpoint_info()
+        told: dict[str, object] = connector.get_backup_status()
+        for config in connector.get_all_configs():
+            connector.endpoint = config["endpoint"]
+            connector.deployment_name = config["deployment_name"]
+            connector.api_key = config["api_key"]
+            fine: bool = await connector.test_connection()
+            assert fine
+        connector.reset()
+        connector.failed_endpoints.clear()
+        connector.failed_endpoints = [connector.endpoint]
+        connector.backup_configs = [{"endpoint": "https://westus.openai.azure.com"}]
+        connector.current_config_index = 0
+        key: Secret | None = connector.api_key
+        status: Status = connector.client.status()
+        stream = connector.stream_request("chat/completions", payload, on_restart=print)
+        async with stream as lines:
+            found: list[str] = [line async for line in lines]
+        return [*found, f"{answer} {models} {info} {told} {key} {status} {connector.api_version}"]
+
+
+def connected_sync() -> list[str]:
+    with SyncAzureConnector("fleet.toml") as connector:
+        fine: bool = connector.test_connection(index=1)
+        assert fine
+        connector.api_key = "…"
+        answer: dict[str, object] = connector.request("models")
+        return [*connector.stream_request("responses", {"input": "Hello"}), str(answer)]
+
+
+async def by_name() -> list[str]:
+    try:
+        llm: AzureLLM = LLMFactory.create_llm("azure-gpt-4.1-mini", connector_config=CONFIG)
+    except UnknownModelError as error:
+        return [*error.near_misses]
+    ctx = create_context(user_id="u", session_id="s")
+    async with llm:
+        response: LLMResponse = await llm.get_answer("Hello", ctx, temperature=0, timeout=5)
+        chunks: list[LLMChunk] = [chunk async for chunk in llm.stream_answer("Hello", ctx)]
+        with ctx.applied():
+            told: dict[str, object] = llm.connector.get_backup_status()
+    LLMFactory.register("azure-ours", AzureLLM)
+    texts = [chunk.content for chunk in chunks if not chunk.is_final]
+    return [*texts, response.content, response.endpoint, str(told), *LLMFactory.available()]
 
 
 def mounted() -> Ledger | None:

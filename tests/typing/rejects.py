@@ -8,10 +8,13 @@ import httpx2
 import azure_failover.httpx2
 from azure_failover import (
     AsyncClient,
+    AzureConnector,
     Client,
     Endpoint,
     FailoverTransport,
+    LLMFactory,
     Policy,
+    SyncAzureConnector,
     failover_options,
 )
 
@@ -41,6 +44,17 @@ async def wrong_stream(sync: Client, tasks: AsyncClient) -> None:
     sync.stream_request("responses")  # error: call-arg
     sync.stream(5)  # error: arg-type
     Policy(on_stream_break="retry")  # error: arg-type
+
+
+async def wrong_connector(sync: SyncAzureConnector, tasks: AzureConnector) -> None:
+    await sync.request("models")  # error: misc
+    tasks.request("models")["data"]  # error: index
+    for _ in tasks.stream_request("responses", {}):  # error: attr-defined
+        pass
+    sync.api_key.upper()  # error: union-attr
+    sync.api_key = 5  # error: assignment
+    await tasks.test_connection(1)  # error: call-arg
+    LLMFactory.create_llm("azure-gpt-4o", 5)  # error: arg-type
 
 
 def wrong_key() -> None:
