@@ -7,8 +7,9 @@ reason, or with an empty text where it simply has no such thing. ``RETRIES`` say
 retry settings ``mount`` has changed.
 
 Each capability is called once for each death of the primary, and the backup must have answered:
-by its text, by its records, by its key, and by the headers where the SDK shows them. At the end
-every endpoint answers 503, and each must have been asked exactly once.
+by its text, by its records, by its key, and by the headers where the SDK shows them. Streams die in
+their preambles too; one that is cut behind its first content must not pass for a whole one. At the
+end every endpoint answers 503, and each must have been asked exactly once.
 """
 
 from __future__ import annotations
@@ -37,6 +38,15 @@ KINDS = ("chat", "stream", "embed", "responses", "responses_stream", "transcript
 MODES = ("sync", "async")
 MOUNTS = {Dialect.DATED: "mount", Dialect.V1: "mount_v1"}
 DEATHS: tuple[faults.Fault, ...] = (faults.Refuse(), faults.Status(503))
+STREAM_DEATHS: tuple[faults.Fault, ...] = (
+    faults.BreakStream(1, "reset"),
+    faults.BreakStream(2, "end"),
+    faults.BreakStream(1, "error"),
+    faults.BreakStream(0, "error", code="rate_limit_exceeded", error_type="too_many_requests"),
+    faults.ThrottledStream(),
+)
+CUTS = {"stream": faults.BreakStream(3, "end"), "responses_stream": faults.BreakStream(5, "end")}
+"""Ends that nobody announced, behind the first of two pieces of text."""
 ALL_DOWN = faults.Status(503)
 
 CHAT, EMBEDDING, AUDIO = "gpt-4.1-mini", "text-embedding-3-small", "whisper"
@@ -63,6 +73,7 @@ def new_fleet() -> Fleet:
 def config_of(fleet: Fleet) -> dict[str, Any]:
     """Describe the fleet as a user does."""
     config = fleet.config()
+    config["policy"] = {"on_throttle": "failover"}
     for backup in config["backups"]:
         backup["deployments"] = OTHERS
     return config
@@ -76,14 +87,33 @@ def call(sdk: ModuleType, capability: str, dialect: Dialect, config: Mapping[str
 
 
 def check(sdk: ModuleType, kind: str, mode: str, dialect: Dialect) -> None:
-    """Assert that the backup answers, for each death of the primary."""
-    for death in DEATHS:
+    """Assert that the backup answers, for each death of the primary; and what a cut comes to."""
+    for death in (*DEATHS, *(STREAM_DEATHS if kind in CUTS else ())):
         with new_fleet() as fleet:
             primary, backup, spare = fleet.regions
             primary.fault = death
             answer = call(sdk, f"{kind}_{mode}", dialect, config_of(fleet))
             check_answer(kind, answer, backup)
             check_requests(primary, backup, spare, kind=kind, dialect=dialect)
+    if kind in CUTS:
+        check_cut(sdk, kind, mode, dialect)
+
+
+def check_cut(sdk: ModuleType, kind: str, mode: str, dialect: Dialect) -> None:
+    """Assert that half an answer is an error, or was asked for anew by the SDK."""
+    with new_fleet() as fleet:
+        primary, backup, _ = fleet.regions
+        primary.fault = CUTS[kind]
+        try:
+            answer = call(sdk, f"{kind}_{mode}", dialect, config_of(fleet))
+        except Exception:  # noqa: BLE001 - whatever the SDK raises for a connection that broke
+            assert len(primary.requests) == 1, primary.requests
+            return
+        text: object = (
+            cast("tuple[object, ...]", answer)[0] if isinstance(answer, tuple) else answer
+        )
+        assert backup.requests, f"half an answer passed for a whole one: {text!r}"
+        assert text == f"{backup.name}: Hello", text
 
 
 def check_answer(kind: str, answer: Any, backup: Region) -> None:
