@@ -139,6 +139,24 @@ def test_a_socket_that_is_closed_already_does_not_stop_the_watch(pairs: Pairs) -
     assert closed.has_bitten
 
 
+def test_a_cut_is_made_once_and_the_watch_goes_back_to_sleep(pairs: Pairs) -> None:
+    """A response that its caller holds on to costs no CPU."""
+    looks: list[float] = []
+
+    def clock() -> float:
+        looks.append(time.monotonic())
+        return looks[-1]
+
+    dog = Watchdog(clock)
+    (first, _), (second, _), *_ = pairs
+    held, other = dog.guard(over(first), 0.02), dog.guard(over(second), 0.2)
+    assert second.recv(1) == b""
+    assert held is not None
+    assert other is not None
+    assert held.has_bitten
+    assert len(looks) < 20
+
+
 def test_who_is_forgotten_by_everybody_keeps_no_socket(pairs: Pairs) -> None:
     """A response that was never closed is collected, and its connection with it."""
     dog = Watchdog(time.monotonic)
