@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
 from math import inf
 from typing import Any
 
@@ -14,11 +16,12 @@ from scripted import Clock
 from stream_calls import ASKED, CHAT, RESPONSES, at_once, stream
 from worlds import WORLDS, World
 
-from azure_failover import FailoverTransport
+from azure_failover import Config, FailoverTransport
 from azure_failover.core.sse import Opening, StreamError, dialect_of
 from azure_failover.emulator import Fleet, faults
 from azure_failover.transport._event_stream import EventStream
 from azure_failover.transport._httpx import FAMILY
+from azure_failover.transport._opening import Opener
 from azure_failover.transport._watch import Watched
 
 HELLO = b'data: {"choices":[{"delta":{"content":"Hello"}}]}\n\n'
@@ -252,3 +255,38 @@ def test_an_event_stream_that_is_compressed_is_not_looked_into(world: World, fle
         found = stream(session, fleet["eastus"], RESPONSES)
     assert (found.error, found.body) == (None, packed)
     assert found.told == [("eastus", "answered")]
+
+
+def test_content_that_comes_as_its_connection_is_cut_comes_too_late() -> None:
+    """Promise 5: what follows would be lost, so the next endpoint begins from the beginning."""
+    ours, peer = socket.socketpair()
+    ours.settimeout(60.0)
+
+    class Late(httpx.SyncByteStream):
+        closings = 0
+
+        def __iter__(self) -> Iterator[bytes]:
+            assert ours.recv(1) == b""
+            yield HELLO
+
+        def close(self) -> None:
+            self.closings += 1
+
+    class Shown:
+        def get_extra_info(self, _: str) -> socket.socket:
+            return ours
+
+    endpoint = {"api_key": "k", "endpoint": "https://e.example", "deployment_name": "gpt"}
+    config = Config.from_dict(endpoint | {"policy": {"first_token_timeout": 0.05}}, env={})
+    request = httpx.Request("POST", "https://e.example", extensions={"timeout": {"read": 60.0}})
+    body = Late()
+    response = httpx.Response(
+        200,
+        headers={"content-type": "text/event-stream"},
+        stream=body,
+        extensions={"network_stream": Shown()},
+    )
+    opener = Opener(config, FAMILY, time.monotonic)
+    with peer, ours, pytest.raises(httpx.ReadTimeout, match="no content came in time"):
+        opener.open(response, request, "chat/completions", None)
+    assert body.closings == 1
