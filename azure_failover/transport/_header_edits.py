@@ -8,7 +8,7 @@ not, the public interface does the same, more slowly.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 _Triple: TypeAlias = tuple[bytes, bytes, bytes]
 
@@ -49,7 +49,7 @@ def has_header(headers: Mapping[str, str], name: bytes) -> bool:
 
 def triples_of(headers: Any) -> list[_Triple] | None:  # noqa: ANN401
     """Give the list in which a family's headers lie; None if they lie in some other way."""
-    known = getattr(headers, "_list", None)
+    known: Any = getattr(headers, "_list", None)
     if type(known) is not list or (known and len(known[0]) != 3):  # noqa: PLR2004
         return None
-    return known
+    return cast("list[_Triple]", known)

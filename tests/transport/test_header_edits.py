@@ -45,7 +45,8 @@ def test_one_pass_gives_what_the_public_interface_gives(
 def test_the_families_keep_headers_in_triples(family: Any) -> None:
     """Should this fail, all still works, but each healthy request costs more."""
     assert triples_of(family.Headers({"Host": "x"})) == [(b"Host", b"host", b"x")]
-    assert vars(family.Request("GET", "https://a", stream=family.ByteStream(b""))).keys() == {
+    request: object = family.Request("GET", "https://a", stream=family.ByteStream(b""))
+    assert vars(request).keys() == {
         "method",
         "url",
         "headers",
