@@ -49,7 +49,8 @@ def has_header(headers: Mapping[str, str], name: bytes) -> bool:
 
 def triples_of(headers: Any) -> list[_Triple] | None:  # noqa: ANN401
     """Give the list in which a family's headers lie; None if they lie in some other way."""
-    known: Any = getattr(headers, "_list", None)
-    if type(known) is not list or (known and len(known[0]) != 3):  # noqa: PLR2004
+    known: object = getattr(headers, "_list", None)
+    if type(known) is not list:
         return None
-    return cast("list[_Triple]", known)
+    triples = cast("list[_Triple]", known)
+    return triples if not triples or len(triples[0]) == 3 else None  # noqa: PLR2004
