@@ -52,5 +52,7 @@ def triples_of(headers: Any) -> list[_Triple] | None:  # noqa: ANN401
     known: object = getattr(headers, "_list", None)
     if type(known) is not list:
         return None
-    triples = cast("list[_Triple]", known)
-    return triples if not triples or len(triples[0]) == 3 else None  # noqa: PLR2004
+    items = cast("list[tuple[bytes, ...]]", known)
+    if items and len(items[0]) != 3:  # noqa: PLR2004
+        return None
+    return cast("list[_Triple]", items)
