@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import httpx
@@ -227,6 +227,21 @@ async def test_a_generator_is_ended_with_its_response() -> None:
         assert not body.is_ended
         await response.aclose()
         assert body.is_ended
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cuts", [False, True])
+async def test_a_generator_is_ended_with_who_reads_it(*, cuts: bool) -> None:
+    """A client that ends its own generator need not close the response for that."""
+    clock = Clock()
+    body, opening = Endless(clock, HELLO), Opening(dialect_of("chat/completions"))
+    assert opening.is_over(HELLO)
+    events = EventStream(opening, FAMILY, lambda: clock.now, 60.0, cuts=cuts, guard=None)
+    reader = cast("AsyncGenerator[bytes]", aiter(Watched(body, aiter(body), (HELLO,), events)))
+    assert [await anext(reader), await anext(reader)] == [HELLO, HELLO]
+    assert not body.is_ended
+    await reader.aclose()
+    assert body.is_ended
 
 
 @pytest.mark.parametrize("world", THREADS, ids=str)
