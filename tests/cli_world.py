@@ -1,0 +1,68 @@
+"""What the tests of the command line share: TOML files, runs, and outputs on record."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from azure_failover._cli.surroundings import Surroundings
+from azure_failover._commands import cli
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+HEADING = re.compile(r"^=== (.+)\n", re.MULTILINE)
+QUIET = {"NO_PROXY": "*", "COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+"""No proxy of this machine, and a CI that forces colours: a pipe is still no terminal."""
+
+
+def toml(config: Mapping[str, Any]) -> str:
+    """Write the dict form as TOML."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in config.items() if key != "backups"]
+    for backup in config.get("backups", ()):
+        lines += ["", "[[backups]]"]
+        lines += [f"{key} = {json.dumps(value)}" for key, value in backup.items()]
+    return "\n".join(lines) + "\n"
+
+
+def run(*arguments: str, obj: Surroundings | None = None, **environment: str) -> Result:
+    """Run a command in a pipe, 80 columns wide."""
+    named = {name: None for name in os.environ if name.startswith(("AZURE_OPENAI", "OPENAI_"))}
+    surroundings = {**named, **QUIET, **environment}
+    return CliRunner().invoke(cli, arguments, obj=obj, env=surroundings)
+
+
+def normal(text: str) -> str:
+    """Replace what differs from run to run: ports and times."""
+    text = re.sub(r"127\.0\.0\.1(:|-)\d+", r"127.0.0.1\1PORT", text)
+    text = re.sub(r" +\d+ ms", "  N ms", text)
+    return re.sub(r'"(dns|tcp|tls|answer)": [\d.]+', r'"\1": SECONDS', text)
+
+
+def recorded(name: str) -> dict[str, str]:
+    """Read the outputs on record for a command: case -> text."""
+    path = SNAPSHOTS / f"{name}.txt"
+    if not path.exists():
+        return {}
+    _, *parts = HEADING.split(path.read_text("utf-8"))
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def agrees(name: str, case: str, result: Result) -> None:
+    """Compare an output with the one on record; ``UPDATE_SNAPSHOTS=1`` puts it on record."""
+    text = f"{normal(result.output)}exit code {result.exit_code}\n"
+    known = recorded(name)
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        known[case] = text
+        SNAPSHOTS.mkdir(exist_ok=True)
+        whole = "".join(f"=== {each}\n{known[each]}" for each in sorted(known))
+        (SNAPSHOTS / f"{name}.txt").write_text(whole, "utf-8")
+    assert text == known.get(case)
+    assert "\x1b" not in result.output
+    if not result.output.startswith(("{", "Error")):
+        folded = [line for line in result.output.splitlines() if " " in line.strip()]  # no address
+        assert max(map(len, folded), default=0) <= 80
