@@ -13,7 +13,9 @@ from azure_failover import _demo
 from azure_failover._cli.check import check
 from azure_failover._cli.complaints import Commands, debug_option
 from azure_failover._cli.config import config
+from azure_failover._cli.emulator import emulator
 from azure_failover._cli.explain import explain
+from azure_failover._cli.watch import watch
 from azure_failover._demo_stage import LiveStage, PlainStage
 
 
@@ -28,7 +30,7 @@ def cli() -> None:
     """
 
 
-for _command in (check, config, explain):
+for _command in (check, config, emulator, explain, watch):
     cli.add_command(_command)
 
 

@@ -41,7 +41,7 @@ class Printer:
     def __init__(self, redact: Callable[[str], str] = str) -> None:
         self.redact: Final = redact
         self.console: Final = console_of()
-        self.is_utf: Final = self.console.encoding.lower().startswith("utf")
+        self.is_utf = self.console.encoding.lower().startswith("utf")
 
     @property
     def is_live(self) -> bool:
