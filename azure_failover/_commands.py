@@ -10,6 +10,7 @@ from rich.text import Text
 
 import azure_failover
 from azure_failover import _demo
+from azure_failover._cli.chat import chat
 from azure_failover._cli.check import check
 from azure_failover._cli.complaints import Commands, debug_option
 from azure_failover._cli.config import config
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for _command in (check, config, emulator, explain, watch):
+for _command in (chat, check, config, emulator, explain, watch):
     cli.add_command(_command)
 
 

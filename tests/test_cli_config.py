@@ -89,7 +89,7 @@ def test_every_error_is_a_line_and_a_remedy(here: Path, case: str, arguments: li
     result = run(*arguments)
     assert result.exit_code == 2
     assert KEY not in result.output
-    agrees("errors", case, result)
+    agrees("errors", case, result, is_log=True)
 
 
 @pytest.mark.parametrize("arguments", [["config", "--jsn"], ["confg"], ["check", "--timeout", "0"]])

@@ -144,10 +144,15 @@ def round_line(now: str, reports: Sequence[Report]) -> str:
     told = [
         f"{report.name} {milliseconds(report)}"
         if report.is_well
-        else f"{report.name} NO ({shortened(report.problem or '', 60)})"
+        else f"{report.name} NO ({_in_short(report.problem or '')})"
         for report in reports
     ]
     return "  ".join([now, f"{well}/{len(reports)} well", *told])
+
+
+def _in_short(problem: str) -> str:
+    """Leave out what the endpoint itself said: ``401: the key is not accepted: Access …``."""
+    return shortened(": ".join(problem.split(": ")[:2]), 45)
 
 
 def _show(watched: Watched, printer: Printer, heading: str) -> None:
