@@ -49,6 +49,7 @@ FAULTS: dict[str, faults.Fault | None] = {
     "bad JSON": faults.BadJson(),
     "broken off": faults.Truncate(3),
     "hang in the body": faults.HangInBody(3),
+    "hang, drop by drop": faults.Drip(1.0),
     "JSON of something else": faults.Status(404, body={"detail": "Not Found"}),
     "answers anything": faults.Status(200, body={"choices": []}),
     "no chat model": faults.Status(400, body=EMBEDDING),
@@ -67,7 +68,7 @@ def test_every_kind_of_broken_endpoint_is_told_apart(case: str, tmp_path: Path) 
     with Fleet(["eastus"]) as fleet:
         config = written(tmp_path, fleet.config())
         fleet["eastus"].fault = FAULTS[case]
-        patience = "0.3" if "hang" in case else "30"
+        patience = "1.5" if "hang" in case else "30"
         agrees("check", case, run("check", "-c", config, "--timeout", patience))
 
 

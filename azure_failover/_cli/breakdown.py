@@ -10,6 +10,8 @@ from typing import Final, Literal
 import attrs
 import httpx
 
+from azure_failover._cli.diagnosis import plain
+
 Step = Literal["dns", "tcp", "tls", "answer"]
 """How far a probe came: the name, the connection, the handshake, the answer."""
 
@@ -56,7 +58,7 @@ def broken(step: Step, error: BaseException, seconds: float) -> Breakdown:
         return silent(step, seconds)
     if isinstance(error, httpx.ProxyError):
         advice = "check HTTPS_PROXY and NO_PROXY"
-        return Breakdown(f"the proxy refused: {_short(error)}", advice)
+        return Breakdown(f"the proxy refused: {plain(str(error), '')}", advice)
     links = [*_links(error)]
     if step == "dns" or any(isinstance(link, socket.gaierror) for link in links):
         what = "DNS: the host name is not known"
@@ -107,7 +109,3 @@ def _links(error: BaseException) -> Iterator[BaseException]:
     while link is not None:
         yield link
         link = link.__cause__ or link.__context__
-
-
-def _short(error: BaseException) -> str:
-    return " ".join(str(error).split())[:80]

@@ -7,6 +7,7 @@ person is printed once it is complete, since a stream that breaks off begins aga
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from azure_failover.streams import (
     ToolCallDelta,
 )
 
+_HARD_SPACE: Final = "\u00a0"
 _ADVICE: Final = "run azure-failover check to see what is wrong"
 
 
@@ -126,8 +128,9 @@ def _print_attempts(ledger: Ledger | None, printer: Printer) -> None:
     """Print what was tried, if it was more than one endpoint."""
     attempts = () if ledger is None else ledger.attempts
     for number, entry in enumerate(attempts if len(attempts) > 1 else (), 1):
-        for line in printer.folded(str(entry), first=f"   {number}. ", indent="      "):
-            click.echo(line, err=True)
+        text = re.sub(r" s$", f"{_HARD_SPACE}s", str(entry))
+        for line in printer.folded(text, first=f"   {number}. ", indent="      "):
+            click.echo(line.replace(_HARD_SPACE, " "), err=True)
 
 
 @contextmanager

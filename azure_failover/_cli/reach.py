@@ -150,8 +150,10 @@ class _Check:
         try:
             for chunk in cast("httpx.SyncByteStream", response.stream):
                 body += chunk
-                if len(body) > _BODY or self.surroundings.clock() > self.deadline:
+                if len(body) > _BODY:
                     break
+                if self.surroundings.clock() > self.deadline:
+                    raise httpx.ReadTimeout("the body takes too long", request=request)
         finally:
             response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -290,6 +292,4 @@ def _awaited(check: _Check, future: Future[Report], surroundings: Surroundings) 
     try:
         return future.result(left)
     except TimeoutError:
-        if future.done():
-            raise
-        return check.report_silent()
+        return future.result() if future.done() else check.report_silent()
