@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from azure_failover._cli.surroundings import Surroundings
@@ -34,6 +38,55 @@ def run(*arguments: str, obj: Surroundings | None = None, **environment: str) ->
     named = {name: None for name in os.environ if name.startswith(("AZURE_OPENAI", "OPENAI_"))}
     surroundings = {**named, **QUIET, **environment}
     return CliRunner().invoke(cli, arguments, obj=obj, env=surroundings)
+
+
+class Terminal:
+    """A command on a pseudo-terminal, and all that it has shown."""
+
+    def __init__(self, *arguments: str, **environment: str) -> None:
+        import pty
+
+        self._ours, theirs = pty.openpty()
+        self.shown = ""
+        self._process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "azure_failover", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, **QUIET, "PYTHONUTF8": "1", **environment},
+        )
+        os.close(theirs)
+
+    def press(self, keys: str) -> None:
+        """Type something."""
+        os.write(self._ours, keys.encode())
+
+    def interrupt(self) -> None:
+        """Do what Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
+    def read_until(self, pattern: str) -> None:
+        """Wait until something is shown."""
+        while not re.search(pattern, self.shown):
+            assert self._read(), self.shown
+
+    def end(self) -> int:
+        """Wait for the end, and give the exit code."""
+        while self._read():
+            pass
+        os.close(self._ours)
+        return self._process.wait(30)
+
+    def _read(self) -> bool:
+        try:
+            piece = os.read(self._ours, 65536)
+        except OSError:  # Linux says so that nobody has the other side any more
+            return False
+        self.shown += piece.decode("utf-8", "replace").replace("\r\n", "\n")
+        return bool(piece)
+
+
+needs_terminal = pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
 
 
 def normal(text: str) -> str:

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import QUIET, SNAPSHOTS, agrees, normal, recorded, run, toml
+from cli_world import (
+    QUIET,
+    SNAPSHOTS,
+    Terminal,
+    agrees,
+    needs_terminal,
+    normal,
+    recorded,
+    run,
+    toml,
+)
 from click.testing import Result
 
 from azure_failover.emulator import Fleet, faults
@@ -98,33 +108,15 @@ def test_a_message_comes_from_standard_input_too(here: Fleet) -> None:
     assert ask("").exit_code == 2
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
+@needs_terminal
 def test_on_a_terminal_it_prints_what_comes_but_no_control_characters(here: Fleet) -> None:
-    import pty
-
     here["eastus"].fault = faults.BreakStream(5, "close")
-    ours, theirs = pty.openpty()
-    message = "one two \x1b[31mthree\x07 four"
-    command = [sys.executable, "-m", "azure_failover", "chat", message, "-c", "fleet.toml"]
-    with subprocess.Popen(  # noqa: S603
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **QUIET}
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                piece = os.read(ours, 65536)
-            except OSError:  # Linux says so that the other side is closed
-                break
-            if not piece:
-                break
-            shown += piece
-        assert process.wait(30) == 0
-    os.close(ours)
-    text = shown.decode().replace("\r\n", "\n")
-    assert "\x1b" not in text
-    assert "\x07" not in text
-    assert "-- eastus broke off; westus begins again:\nwestus: one two [31mthree four\n" in text
+    terminal = Terminal("chat", "one two \x1b[31mthree\x07 four", "-c", "fleet.toml")
+    assert terminal.end() == 0
+    assert "\x1b" not in terminal.shown
+    assert "\x07" not in terminal.shown
+    restarted = "-- eastus broke off; westus begins again:\nwestus: one two [31mthree four\n"
+    assert restarted in terminal.shown
 
 
 def test_every_output_on_record_is_one_of_a_test() -> None:

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 from cli_world import agrees, run, toml
 
+from azure_failover._cli.breakdown import broken
 from azure_failover._cli.surroundings import Surroundings
 from azure_failover.emulator import Fleet, Recorded, RegionSpec, faults
 
@@ -303,6 +305,35 @@ def test_a_real_chat_works_on_every_kind_of_model(case: str, tmp_path: Path) -> 
     with Fleet(["eastus"]) as fleet:
         fleet["eastus"].fault = CHATS[case]
         agrees("check", case, run("check", "--chat", "-c", written(tmp_path, fleet.config())))
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "told"),
+    [
+        ("dns", OSError(), "DNS: the host name is not known"),
+        ("tcp", httpx.ConnectTimeout(""), "no connection within 3 s"),
+        ("tcp", httpx.ConnectError(""), "the host cannot be reached"),
+        ("tcp", ConnectionResetError(), "the connection was reset"),
+        ("tls", httpx.ConnectTimeout(""), "TLS: no handshake within 3 s"),
+        ("tls", ssl.SSLEOFError(), "TLS: the connection was closed during the handshake"),
+        ("answer", httpx.ReadTimeout(""), "no answer within 3 s"),
+        ("answer", httpx.ReadError(""), "the connection was reset before an answer"),
+        ("tcp", httpx.ProxyError("407 Who\x1b are you?"), "the proxy refused: 407 Who are you?"),
+    ],
+)
+def test_each_way_to_break_has_its_words(step: Any, error: Exception, told: str) -> None:
+    found = broken(step, error, 3.0)
+    assert found.what == told
+    assert found.remedy
+
+
+def test_a_proxy_that_refuses_is_told(tmp_path: Path) -> None:
+    """The proxy here is a region, which opens no tunnels."""
+    with Fleet(["proxy"]) as fleet:
+        config = {"endpoint": "https://e.example", "api_key": "k1-secret", "deployment_name": "d"}
+        file, proxy = written(tmp_path, config), fleet["proxy"].url
+        result = run("check", "-c", file, HTTPS_PROXY=proxy, https_proxy=proxy, NO_PROXY="")
+        agrees("check", "the proxy refuses", result)
 
 
 def test_a_proxy_is_used_and_named(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import ssl
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,13 +14,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cli_world import QUIET, agrees, run
+from cli_world import Terminal, agrees, needs_terminal, run
 from rich.console import Console
 
 from azure_failover import Client, Config
 from azure_failover._cli.emulator import Board
 from azure_failover._cli.fault_words import KEYS, WORDS, UnknownFaultError, fault_of
 from azure_failover._cli.fleet_file import plan_of
+from azure_failover._cli.keyboard import keys
 from azure_failover._cli.printing import Printer
 from azure_failover._cli.surroundings import Surroundings
 from azure_failover.emulator import Fleet, faults
@@ -228,29 +228,40 @@ def test_names_in_options_join_those_of_a_file(tmp_path: Path) -> None:
     assert plan.tls
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
-def test_on_a_terminal_keys_work_and_the_terminal_is_as_before() -> None:
+@needs_terminal
+def test_on_a_terminal_keys_switch_faults() -> None:
+    terminal = Terminal("emulator", "-r", "eastus", "-r", "westus")
+    terminal.read_until("q=quit")
+    terminal.press("2h")
+    terminal.read_until(r"westus[^\n]*hang")
+    terminal.press("q")
+    assert terminal.end() == 0
+
+
+@needs_terminal
+def test_on_a_terminal_ctrl_c_is_a_normal_end() -> None:
+    terminal = Terminal("emulator", NO_COLOR="1")
+    terminal.read_until("q=quit")
+    terminal.interrupt()
+    assert terminal.end() == 0
+    assert "Traceback" not in terminal.shown
+    assert re.findall(r"\x1b\[[0-9;]*m", terminal.shown) == []
+
+
+@needs_terminal
+def test_the_terminal_is_as_before_when_keys_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
     import pty
     import termios
 
     ours, theirs = pty.openpty()
-    before = termios.tcgetattr(theirs)
-    command = [sys.executable, "-m", "azure_failover", "emulator", "-r", "eastus", "-r", "westus"]
-    with subprocess.Popen(  # noqa: S603
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, **QUIET}
-    ) as process:
-        shown = ""
-
-        def read_until(pattern: str) -> None:
-            nonlocal shown
-            while not re.search(pattern, shown):
-                shown += os.read(ours, 65536).decode("utf-8", "replace")
-
-        read_until("q=quit")
-        os.write(ours, b"2h")
-        read_until(r"westus[^\n]*hang")
-        os.write(ours, b"q")
-        assert process.wait(30) == 0
-    assert termios.tcgetattr(theirs)[3] == before[3]
+    with os.fdopen(theirs, "r", closefd=False) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        before = termios.tcgetattr(theirs)
+        with keys() as read:
+            assert termios.tcgetattr(theirs)[3] != before[3]
+            os.write(ours, b"q")
+            assert read(30) == "q"
+            assert read(0) == ""
+        assert termios.tcgetattr(theirs)[3] == before[3]
     os.close(theirs)
     os.close(ours)

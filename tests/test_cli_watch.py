@@ -9,7 +9,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from cli_world import agrees, run, toml
+from cli_world import Terminal, agrees, needs_terminal, run, toml
 from rich.console import Console
 
 from azure_failover._cli import watch
@@ -97,3 +97,15 @@ def test_a_strip_has_a_sign_for_each_round() -> None:
     assert watch.strip(past, 0.2, is_utf=True) == "▁▄✗█"
     assert watch.strip(past, 0.2, is_utf=False) == ".=x#"
     assert watch.strip([0.0, None], 0.0, is_utf=True) == "▁✗"
+
+
+@needs_terminal
+def test_on_a_terminal_it_draws_each_round_anew(tmp_path: Path) -> None:
+    with Fleet(["eastus"]) as fleet:
+        file = tmp_path / "fleet.toml"
+        file.write_text(toml(fleet.config()), "utf-8")
+        terminal = Terminal("watch", "-c", str(file), "--count", "3", "--interval", "0")
+        assert terminal.end() == 0
+    assert "round 1, " in terminal.shown
+    assert "round 3, " in terminal.shown
+    assert "\x1b[?25h" in terminal.shown  # the cursor is back

@@ -38,7 +38,7 @@ _HARD_SPACE: Final = "\u00a0"
 _ADVICE: Final = "run azure-failover check to see what is wrong"
 
 
-@click.command()
+@click.command(short_help="Ask, print the answer, and say which endpoint gave it.")
 @click.argument("message")
 @config_option
 @click.option("--system", metavar="TEXT", help="Instructions that stand before the message.")

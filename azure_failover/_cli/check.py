@@ -38,7 +38,7 @@ timeout_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Can every endpoint be reached, and will it serve?")
 @click.argument("names", nargs=-1, metavar="[ENDPOINT]...", shell_complete=complete_endpoint)
 @config_option
 @click.option("--chat", is_flag=True, help="Ask for a real completion; costs some tokens.")

@@ -22,7 +22,7 @@ _ALWAYS: Final = frozenset({"endpoint", "deployment_name", "api_version"})
 """The fields that are shown even where they have their default."""
 
 
-@click.command()
+@click.command(short_help="Show the endpoints, where values come from, and what looks odd.")
 @config_option
 @click.option("--all", "everything", is_flag=True, help="Show what has its default as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -67,7 +67,7 @@ class FaultOption(_PairType):
         return [CompletionItem(each) for each in found]
 
 
-@click.command()
+@click.command(short_help="Serve fake regions, and break them as you like.")
 @click.argument("path", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.option("-r", "--region", "regions", multiple=True, metavar="NAME", help="Add a region.")
 @click.option(

@@ -18,7 +18,7 @@ from azure_failover.core.explanation import Explanation, Stop
 from azure_failover.transport._httpx import FailoverTransport
 
 
-@click.command()
+@click.command(short_help="Tell where a request would go, and why.")
 @click.argument("url")
 @config_option
 @click.option("-X", "--method", default="POST", show_default=True, help="The request's method.")

@@ -27,7 +27,7 @@ _ROUNDS: Final = 30
 _NAME: Final = 18
 
 
-@click.command()
+@click.command(short_help="Check every endpoint over and over.")
 @click.argument("names", nargs=-1, metavar="[ENDPOINT]...", shell_complete=complete_endpoint)
 @config_option
 @click.option("--chat", is_flag=True, help="Ask for real completions; each costs some tokens.")
