@@ -49,7 +49,7 @@ else:
             return os.read(file, 64).decode("ascii", "ignore") if ready else ""
 
         try:
-            tty.setcbreak(file)
+            tty.setcbreak(file, termios.TCSADRAIN)  # keeps what was pressed before
             yield read
         finally:
             termios.tcsetattr(file, termios.TCSADRAIN, before)
