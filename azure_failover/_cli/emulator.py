@@ -198,17 +198,17 @@ class Board:
 
     def picture(self, printer: Printer) -> RenderableType:
         """Draw the regions, and the keys that there are."""
-        lines = [printer.text((f"  {'region':<18}{'is':<10}{'requests':>8}  the last", "bold"))]
+        lines = [printer.text((f"  {'region':<15}{'is':<10}{'requests':>8}  the last", "bold"))]
         for number, region in enumerate(self._fleet.regions, 1):
             word = self.fault(region.name)
             mark = ">" if number - 1 == self.chosen else " "
-            name = f"{number} {shortened(region.name, 14)}"
+            name = f"{number} {shortened(region.name, 12)}"
             lines.append(
                 printer.text(
-                    (f"{mark} {name:<18}", "bold" if mark == ">" else ""),
-                    (f"{word:<10}", "green" if word == "up" else "red"),
+                    (f"{mark} {name:<15}", "bold" if mark == ">" else ""),
+                    (f"{shortened(word, 9):<10}", "green" if word == "up" else "red"),
                     f"{self.counts[region.name]:>8}  ",
-                    (shortened(self.last[region.name], printer.console.width - 41), "dim"),
+                    (shortened(self.last[region.name], printer.console.width - 37), "dim"),
                 )
             )
         offered = "  ".join(f"{key}={word}" for key, word in KEYS.items())
