@@ -10,18 +10,35 @@ from rich.text import Text
 
 import azure_failover
 from azure_failover import _demo
+from azure_failover._cli.chat import chat
+from azure_failover._cli.check import check
+from azure_failover._cli.complaints import Commands, debug_option
+from azure_failover._cli.config import config
+from azure_failover._cli.emulator import emulator
+from azure_failover._cli.explain import explain
+from azure_failover._cli.watch import watch
 from azure_failover._demo_stage import LiveStage, PlainStage
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(azure_failover.__version__, prog_name="azure-failover")
+@debug_option
 def cli() -> None:
-    """Failover for Azure OpenAI in the HTTP transport."""
+    """Failover for Azure OpenAI in the HTTP transport.
+
+    Exit codes: 0 if all is well, 1 if something is wrong, 2 if the options or the configuration
+    cannot be used.
+    """
+
+
+for _command in (chat, check, config, emulator, explain, watch):
+    cli.add_command(_command)
 
 
 @cli.command()
 @click.option("--quick", is_flag=True, help="Dwell on nothing: a few seconds in all.")
 @click.option("--plain", is_flag=True, help="Print lines even on a terminal.")
+@debug_option
 def demo(*, quick: bool, plain: bool) -> None:
     """Watch a region die under load, on fake regions on this machine.
 

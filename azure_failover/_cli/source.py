@@ -1,0 +1,90 @@
+"""Which configuration a command works on: a TOML file or the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import click
+
+from azure_failover._cli import origins
+from azure_failover._cli.cautions import Caution, cautions
+from azure_failover._cli.complaints import Complaint
+from azure_failover._cli.origins import Origins
+from azure_failover.core._sources import BACKUP_PREFIX, PRIMARY_VARIABLES
+from azure_failover.core.config import Config
+from azure_failover.core.errors import ConfigError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A TOML file; by default the environment (AZURE_OPENAI_ENDPOINT and its kin).",
+)
+"""Lets a command take ``--config``, as its argument ``path``."""
+
+
+@attrs.frozen
+class Loaded:
+    """A configuration, and where it comes from.
+
+    Attributes:
+        config: The configuration.
+        source: What it was read from, for people.
+        origins: Where each field of each endpoint was said.
+    """
+
+    config: Config
+    source: str
+    origins: tuple[Origins, ...]
+
+    @property
+    def inherits_key(self) -> tuple[bool, ...]:
+        """For each endpoint, whether its key is the primary's because it has none."""
+        return tuple(
+            endpoint.api_key is not None and told["api_key"].kind == "inherited"
+            for endpoint, told in zip(self.config.endpoints, self.origins, strict=True)
+        )
+
+    @property
+    def cautions(self) -> list[Caution]:
+        """What may be a mistake."""
+        return cautions(self.config, self.inherits_key)
+
+
+def load(path: Path | None) -> Loaded:
+    """Read the configuration of a command.
+
+    Raises:
+        Complaint: There is none.
+        ConfigError: It cannot be used.
+    """
+    if path is not None:
+        config = Config.from_toml(path)
+        data = tomllib.loads(path.read_text("utf-8"))
+        return Loaded(config, str(path), origins.of_a_file(data, os.environ))
+    names = {name for names in PRIMARY_VARIABLES.values() for name in names}
+    if not any(name in names or name.startswith(BACKUP_PREFIX) for name in os.environ):
+        needed = ", ".join(PRIMARY_VARIABLES[field][0] for field in ("endpoint", "api_key"))
+        last = PRIMARY_VARIABLES["deployment_name"][0]
+        raise Complaint(
+            "there is no configuration", f"give --config FILE, or set {needed} and {last}"
+        )
+    config = Config.from_env()
+    return Loaded(config, "the environment", origins.of_the_environment(os.environ))
+
+
+def complete_endpoint(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the name of an endpoint, for the shell."""
+    try:
+        config = load(context.params.get("path")).config
+    except (Complaint, ConfigError, OSError, ValueError):
+        return []
+    return [each.name for each in config.endpoints if each.name.startswith(incomplete)]
