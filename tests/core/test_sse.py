@@ -138,7 +138,9 @@ def delta(finish_reason: str | None = None, **told: Any) -> dict[str, Any]:
     return {"index": 0, "delta": told, "finish_reason": finish_reason, "logprobs": None}
 
 
-FILTERED = {"prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]}
+FILTERED: dict[str, Any] = {
+    "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]
+}
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}
 ERROR = {"message": "No", "type": "server_error", "param": None, "code": "server_error"}
 
@@ -398,7 +400,7 @@ def told_streams(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
         if part is None:
             return f": keep-alive{newline}{newline}".encode()
         text = part if isinstance(part, str) else json.dumps(part, indent=0 if multi else None)
-        name = part["type"] if isinstance(part, dict) and "type" in part else ""
+        name: str = "" if isinstance(part, str) else part.get("type", "")
         lines = "".join(f"data: {line}{newline}" for line in text.split("\n"))
         return ((f"event: {name}{newline}" if name else "") + lines + newline).encode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 def impatient(fleet: Fleet) -> dict[str, Any]:
     """Wait for a byte of the primary for 0.3 s, and for one of its backups for long."""
-    config = dict(fleet.config()) | {"timeout": 0.3}
+    config: dict[str, Any] = {**fleet.config(), "timeout": 0.3}
     return config | {"backups": [{**each, "timeout": 5.0} for each in config["backups"]]}
 
 
@@ -163,7 +163,7 @@ def test_a_stream_that_may_end_anywhere_is_not_taken_for_ended_when_it_is_cut(
     server = Mute(body)
     policy = {"stream_idle_timeout": 0.2, "first_token_timeout": 0.2}
     endpoint = {"api_key": "k", "endpoint": server.url, "deployment_name": "gpt"}
-    config = {**endpoint, "policy": policy, "backups": []}
+    config: dict[str, Any] = {**endpoint, "policy": policy, "backups": []}
     with world.session(config, timeout=60.0) as session:
         found = receive(session, server.url + "/openai/v1/evals", json={"model": "gpt"})
     server.close()
@@ -180,7 +180,7 @@ class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         yield from self._pieces
 
-    async def __aiter__(self) -> Any:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self._pieces:
             yield piece
 

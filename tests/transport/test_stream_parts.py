@@ -50,7 +50,7 @@ class Guard:
 class Notes:
     """Takes down what a body tells."""
 
-    heard: list[str] = attrs.field(factory=list)
+    heard: list[str] = attrs.field(factory=list[str])
 
     def saw(self, chunk: bytes) -> None:
         self.heard.append(f"saw {len(chunk)}")

@@ -26,7 +26,7 @@ class Flown:
     response: Any = None
     error: Exception | None = None
     is_cancelled: bool = False
-    pieces: list[bytes] = attrs.field(factory=list)
+    pieces: list[bytes] = attrs.field(factory=list[bytes])
 
     @property
     def is_over(self) -> bool:
