@@ -162,7 +162,7 @@ def test_a_hang_leaves_time_for_the_next_endpoint(world: World, dripping: Drippi
     with Fleet(["eastus", "westus"], deployment="gpt", api_key="key") as fleet:
         fleet["eastus"].fault = faults.Hang()
         config = config_of(dripping.url, fleet["eastus"].url, fleet["westus"].url)
-        config["policy"]["deadline"] = 3.0
+        config["policy"] |= {"deadline": 1.5, "reserve": 0.4}
         with world.session(config, timeout=60.0, verify=False) as session:
             response = session.post(dripping.url + CHAT, json=HELLO)
             status = session.transport.status()
