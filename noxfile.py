@@ -26,14 +26,14 @@ def install(session: nox.Session, *groups: str, editable: bool = False) -> None:
 def tests(session: nox.Session) -> None:
     """The whole suite on the Python that runs nox."""
     install(session, "tests", editable=True)
-    session.run("pytest", *(session.posargs or ["-n", "2", "-q"]))
+    session.run("pytest", *(session.posargs or ["-n", "4", "-q"]))
 
 
 @nox.session(python=PYTHONS)
 def tests_all(session: nox.Session) -> None:
     """The whole suite on every supported Python."""
     install(session, "tests", editable=True)
-    session.run("pytest", *(session.posargs or ["-n", "2", "-q"]))
+    session.run("pytest", *(session.posargs or ["-n", "4", "-q"]))
 
 
 @nox.session
