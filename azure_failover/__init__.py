@@ -14,130 +14,80 @@ The openai SDK uses httpx2 since 3.0: take ``FailoverTransport`` from
 :mod:`azure_failover.httpx2` there.
 """
 
-from azure_failover._client_streams import (
-    AsyncChatStream,
-    AsyncEventStream,
-    ChatStream,
-    EventStream,
-)
-from azure_failover.chat import (
-    ChatCompletion,
-    Choice,
-    Embeddings,
-    FunctionCall,
-    Message,
-    ToolCall,
-    Usage,
-)
-from azure_failover.client import AsyncClient, Client
-from azure_failover.connector import AzureConnector, SyncAzureConnector
-from azure_failover.context import ContextFilter, RequestContext, create_context
-from azure_failover.core.config import AttemptTimeout, Config, ConfigSource, Endpoint, Policy
-from azure_failover.core.credentials import Secret, TokenCredential, TokenProvider
-from azure_failover.core.errors import (
-    AllEndpointsFailed,
-    AuthenticationError,
-    AzureFailoverError,
-    BadRequestError,
-    ConfigError,
-    ConnectionFailedError,
-    InvalidResponseError,
-    NotFoundError,
-    PermissionDeniedError,
-    Problem,
-    RateLimitError,
-    RequestError,
-    RequestTimeoutError,
-    ServiceUnavailableError,
-    StatusError,
-    StreamBrokenError,
-)
-from azure_failover.core.explanation import Explanation, Stop
-from azure_failover.core.ledger import Entry, Ledger, Phase
-from azure_failover.core.sse import ServerSentEvent
-from azure_failover.core.status import EndpointStatus, Status
-from azure_failover.llm import AzureLLM, LLMChunk, LLMFactory, LLMResponse, UnknownModelError
-from azure_failover.streams import (
-    ChatEvent,
-    Finished,
-    RefusalDelta,
-    StreamRestarted,
-    TextDelta,
-    ToolCallDelta,
-)
-from azure_failover.transport._httpx import FailoverTransport
-from azure_failover.transport._labels import ledger_of
-from azure_failover.transport._options import FailoverOptions, failover_options
-from azure_failover.transport._runtime import Runtime
+from importlib import import_module
+from typing import Final
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "AllEndpointsFailed",
-    "AsyncChatStream",
-    "AsyncClient",
-    "AsyncEventStream",
-    "AttemptTimeout",
-    "AuthenticationError",
-    "AzureConnector",
-    "AzureFailoverError",
-    "AzureLLM",
-    "BadRequestError",
-    "ChatCompletion",
-    "ChatEvent",
-    "ChatStream",
-    "Choice",
-    "Client",
-    "Config",
-    "ConfigError",
-    "ConfigSource",
-    "ConnectionFailedError",
-    "ContextFilter",
-    "Embeddings",
-    "Endpoint",
-    "EndpointStatus",
-    "Entry",
-    "EventStream",
-    "Explanation",
-    "FailoverOptions",
-    "FailoverTransport",
-    "Finished",
-    "FunctionCall",
-    "InvalidResponseError",
-    "LLMChunk",
-    "LLMFactory",
-    "LLMResponse",
-    "Ledger",
-    "Message",
-    "NotFoundError",
-    "PermissionDeniedError",
-    "Phase",
-    "Policy",
-    "Problem",
-    "RateLimitError",
-    "RefusalDelta",
-    "RequestContext",
-    "RequestError",
-    "RequestTimeoutError",
-    "Runtime",
-    "Secret",
-    "ServerSentEvent",
-    "ServiceUnavailableError",
-    "Status",
-    "StatusError",
-    "Stop",
-    "StreamBrokenError",
-    "StreamRestarted",
-    "SyncAzureConnector",
-    "TextDelta",
-    "TokenCredential",
-    "TokenProvider",
-    "ToolCall",
-    "ToolCallDelta",
-    "UnknownModelError",
-    "Usage",
-    "__version__",
-    "create_context",
-    "failover_options",
-    "ledger_of",
-]
+_HOMES: Final = {
+    "_client_streams": ("AsyncChatStream", "AsyncEventStream", "ChatStream", "EventStream"),
+    "chat": (
+        "ChatCompletion",
+        "Choice",
+        "Embeddings",
+        "FunctionCall",
+        "Message",
+        "ToolCall",
+        "Usage",
+    ),
+    "client": ("AsyncClient", "Client"),
+    "connector": ("AzureConnector", "SyncAzureConnector"),
+    "context": ("ContextFilter", "RequestContext", "create_context"),
+    "core.config": ("AttemptTimeout", "Config", "ConfigSource", "Endpoint", "Policy"),
+    "core.credentials": ("Secret", "TokenCredential", "TokenProvider"),
+    "core.errors": (
+        "AllEndpointsFailed",
+        "AuthenticationError",
+        "AzureFailoverError",
+        "BadRequestError",
+        "ConfigError",
+        "ConnectionFailedError",
+        "InvalidResponseError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "Problem",
+        "RateLimitError",
+        "RequestError",
+        "RequestTimeoutError",
+        "ServiceUnavailableError",
+        "StatusError",
+        "StreamBrokenError",
+    ),
+    "core.explanation": ("Explanation", "Stop"),
+    "core.ledger": ("Entry", "Ledger", "Phase"),
+    "core.sse": ("ServerSentEvent",),
+    "core.status": ("EndpointStatus", "Status"),
+    "llm": ("AzureLLM", "LLMChunk", "LLMFactory", "LLMResponse", "UnknownModelError"),
+    "streams": (
+        "ChatEvent",
+        "Finished",
+        "RefusalDelta",
+        "StreamRestarted",
+        "TextDelta",
+        "ToolCallDelta",
+    ),
+    "transport._httpx": ("FailoverTransport",),
+    "transport._labels": ("ledger_of",),
+    "transport._options": ("FailoverOptions", "failover_options"),
+    "transport._runtime": ("Runtime",),
+}
+"""Which module each name comes from; ``__init__.pyi`` tells type checkers the same."""
+
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first asked for, so that nobody waits for what they do not use."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List what is there, whether it was imported yet or not."""
+    return sorted({*globals(), *__all__})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -40,6 +41,15 @@ def run(*arguments: str, obj: Surroundings | None = None, **environment: str) ->
     return CliRunner().invoke(cli, arguments, obj=obj, env=surroundings)
 
 
+START = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+runpy.run_module("azure_failover", run_name="__main__", alter_sys=True)
+"""
+PATIENCE = 60.0
+"""Seconds without a sign from a command after which it counts as hung."""
+
+
 class Terminal:
     """A command on a pseudo-terminal, and all that it has shown."""
 
@@ -49,7 +59,7 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         self.shown = ""
         self._process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "azure_failover", *arguments],
+            [sys.executable, "-c", START, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -78,6 +88,10 @@ class Terminal:
         return self._process.wait(30)
 
     def _read(self) -> bool:
+        ready, _, _ = select.select([self._ours], [], [], PATIENCE)
+        if not ready:
+            self._process.kill()
+            raise TimeoutError(f"nothing came for {PATIENCE} s; so far: {self.shown}")
         try:
             piece = os.read(self._ours, 65536)
         except OSError:  # Linux says so that nobody has the other side any more
