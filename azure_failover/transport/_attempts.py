@@ -136,8 +136,10 @@ class Attempts(Generic[Req, Resp]):
             wire.phase, stream = Phase.BODY, response.stream
             try:
                 content = b"".join([chunk async for chunk in stream])
-            finally:
+            except BaseException:
                 await shielded(stream.aclose())
+                raise
+            await stream.aclose()
         except Exception as error:  # noqa: BLE001  (raised again unless the connection is to blame)
             return self._reports.broken(error, wire, was_sent=journey.is_begun)
         response.stream = self._family.memory_stream(content)
@@ -149,8 +151,12 @@ class Attempts(Generic[Req, Resp]):
         """Make an attempt; if many wait at its endpoint, it is cut when that falls silent."""
         if not attempt.ticket.is_crowded:
             return await self._within(time_left, attempt, journey)
-        with self._alarm.at(attempt.index):
-            return await self._within(time_left, attempt, journey)
+        with anyio.CancelScope() as scope:
+            waiting = self._alarm.add(attempt.index, scope)
+            try:
+                return await self._within(time_left, attempt, journey)
+            finally:
+                waiting.discard(scope)
         error = self._family.timeout_error("cut: the endpoint has fallen silent")
         return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)
 

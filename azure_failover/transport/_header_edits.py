@@ -36,7 +36,7 @@ class HeaderEdit:
             headers.update(self._set)
             return
         names = self._names
-        known[:] = [*self._triples, *(item for item in known if item[1] not in names)]
+        known[:] = self._triples + [item for item in known if item[1] not in names]
 
 
 def has_header(headers: Mapping[str, str], name: bytes) -> bool:

@@ -7,8 +7,8 @@ gathered, and what comes too late is closed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
 from threading import BoundedSemaphore, Lock, Thread, get_ident
@@ -149,16 +149,15 @@ class Alarm:
             {} for _ in range(count)
         )
 
-    @contextmanager
-    def at(self, index: int) -> Generator[anyio.CancelScope]:
-        """Wait at endpoint ``index`` in a scope that the alarm cuts."""
+    def add(self, index: int, scope: anyio.CancelScope) -> set[anyio.CancelScope]:
+        """Let the alarm cut a scope that waits at endpoint ``index``.
+
+        Returns:
+            The scopes that wait there; the caller takes its own out again when it is left.
+        """
         waiting = self._waiting[index].setdefault(get_ident(), set())
-        with anyio.CancelScope() as scope:
-            waiting.add(scope)
-            try:
-                yield scope
-            finally:
-                waiting.discard(scope)
+        waiting.add(scope)
+        return waiting
 
     def ring(self, index: int) -> None:
         """Cut all tasks of this thread that wait at endpoint ``index``."""

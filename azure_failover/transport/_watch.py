@@ -47,12 +47,14 @@ class Wire:
 
     def __call__(self, name: str, info: Any) -> Any:  # noqa: ANN401  (httpcore's signature)
         """Note a step, for a thread."""
-        self._note(name)
+        if not self.sent:
+            self._note(name)
         return None if self._caller is None else self._caller(name, info)
 
     async def asynchronous(self, name: str, info: Any) -> None:  # noqa: ANN401
         """Note a step, for a task."""
-        self._note(name)
+        if not self.sent:  # what follows makes no difference
+            self._note(name)
         if self._caller is not None:
             result = self._caller(name, info)
             if inspect.isawaitable(result):
