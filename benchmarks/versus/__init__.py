@@ -1,0 +1,1 @@
+"""What a user would pick: measured against one another in one run."""

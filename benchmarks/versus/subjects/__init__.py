@@ -1,0 +1,1 @@
+"""One way to get an answer from two endpoints each."""
