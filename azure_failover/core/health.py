@@ -129,22 +129,25 @@ class Health:
         "_pacing",
         "_pause",
         "_seen_good",
-        "_sequence",
         "_void",
-        "_window",
         "failed_until",
         "generation",
         "healthy_since",
         "silenced",
+        "started",
         "state",
         "throttled_until",
+        "window",
     )
 
     def __init__(self, pacing: Pacing) -> None:
         self._pacing = pacing
         self.state = State.HEALTHY
         self.generation = 0
-        self._sequence = 0
+        self.started = 0
+        """How many attempts have started here."""
+        self.window: Window
+        """Those of late; :meth:`.Fleet.first` adds to both, for what a healthy endpoint gets."""
         self._good = 0
         self._lease_until = -inf
         self._forget()
@@ -164,11 +167,6 @@ class Health:
         self._failing_since = -inf
         self._seen_good = -inf
         self._forget_evidence()
-
-    @property
-    def started(self) -> int:
-        """How many attempts have started here."""
-        return self._sequence
 
     def is_open(self, now: float) -> bool:
         """Tell whether a request may come here on its first pass over the fleet."""
@@ -191,15 +189,6 @@ class Health:
             return "failed" if left == inf else f"failed, to be probed in {left:.1f} s"
         return "another request is probing it"
 
-    def start_if_healthy(self, now: float) -> Ticket | None:
-        """Begin an attempt if the endpoint is healthy: what :meth:`start` does then, quickly."""
-        if self.state is not State.HEALTHY:
-            return None
-        if now >= self._window.end:
-            self._window.turn(now, self._sequence)
-        self._sequence = sequence = self._sequence + 1
-        return Ticket(self.generation, sequence, False)  # noqa: FBT003
-
     def start(self, now: float) -> Ticket:
         """Begin an attempt; the first after a pause, or after a lost probe, is the probe.
 
@@ -210,10 +199,10 @@ class Health:
             self._move(Cue.PAUSE_OVER if self.state is State.FAILED else Cue.LEASE_OVER)
             self._lease_until = now + self._pacing.probe_lease
             is_probe = True
-        if now >= self._window.end:
-            self._window.turn(now, self._sequence)
-        self._sequence += 1
-        return Ticket(self.generation, self._sequence, is_probe)
+        if now >= self.window.end:
+            self.window.turn(now, self.started)
+        self.started += 1
+        return Ticket(self.generation, self.started, is_probe)
 
     def resume(self, ticket: Ticket, now: float) -> Ticket:
         """Give a ticket for bad news of an attempt that had proved the endpoint alive.
@@ -293,8 +282,8 @@ class Health:
         luck: float,
     ) -> Cue | None:
         """Weigh an outcome that is no success, while HEALTHY."""
-        self._window.turn(now, self._sequence)
-        part = self._window.part_of(ticket.sequence)
+        self.window.turn(now, self.started)
+        part = self.window.part_of(ticket.sequence)
         if effect is not Effect.FAILURE:
             if part is not None:
                 part.void += 1
@@ -318,7 +307,7 @@ class Health:
 
     def _is_outweighed(self, ticket: Ticket, now: float) -> bool:
         """Tell whether failures outweigh what can still be said for the endpoint."""
-        started = self._window.started(self._sequence)
+        started = self.window.started(self.started)
         if ticket.sequence > self._good:
             failed, latest = len(self._failed), self._failed[-1]
             if not self._count_able():
@@ -328,14 +317,14 @@ class Health:
             since = latest - self._good - bisect_right(self._void, latest)
             if failed >= BURST and failed >= BURST_SHARE * since:
                 return True
-        failed = self._window.failed()
+        failed = self.window.failed()
         return started >= WINDOW_LEAST and failed >= WINDOW_SHARE * started
 
     def _count_able(self) -> int:
         """Count what started since the latest success, and within the window, and has not ended."""
-        edge = max(self._good, self._window.before)
+        edge = max(self._good, self.window.before)
         ended = _above(self._failed, edge) + _above(self._void, edge)
-        return self._sequence - edge - ended
+        return self.started - edge - ended
 
     def _fail(self, cue: Cue, now: float, retry_after: float | None, luck: float) -> None:
         self._move(cue)
@@ -359,10 +348,10 @@ class Health:
         self.generation += 1
 
     def _forget_evidence(self) -> None:
-        self._good = self._sequence
+        self._good = self.started
         self._failed: list[int] = []
         self._void: list[int] = []
-        self._window = Window(self._sequence)
+        self.window = Window(self.started)
 
     def _forgive(self) -> None:
         """Forget what started before the latest success."""

@@ -88,11 +88,15 @@ class Ledger:
 
     def __init__(
         self,
-        entries: tuple[Entry, ...] | Callable[[], tuple[Entry, ...]],
-        *,
+        entries: tuple[Entry, ...] | Callable[[], tuple[Entry, ...]] | float,
         endpoint: str | None = None,
+        *,
         is_exhausted: bool = False,
     ) -> None:
+        """Take the entries, or what writes them: a function, or the seconds of the usual one.
+
+        The usual entry, of nearly all requests, says that the primary answered, and that was all.
+        """
         self._entries = entries
         self.endpoint = endpoint
         self.is_exhausted = is_exhausted
@@ -101,7 +105,9 @@ class Ledger:
     def entries(self) -> tuple[Entry, ...]:
         """One for each attempt and each skip."""
         entries = self._entries
-        if callable(entries):
+        if isinstance(entries, float):
+            entries = self._entries = one_answer(self.endpoint or "", entries)
+        elif callable(entries):
             entries = self._entries = entries()
         return entries
 

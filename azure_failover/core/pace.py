@@ -30,8 +30,6 @@ CROWD: Final = 8
 """So many attempts have to wait before their common silence says something."""
 CALM: Final = 64
 """After so many attempts that started with fewer under way, a crowd has dispersed."""
-KNOWN: Final = 64
-"""So many answers have to have come before anything counts as usual: short ones come first."""
 SILENCE_SHARE: Final = 1.4
 """An endpoint is silent after so many times what 99 % of its answers take …"""
 SILENCE_LEAST: Final = 1.0
@@ -45,23 +43,24 @@ _SHORTEST: Final = 1e-4
 _CELLS: Final = 200
 _MEMORY: Final = 1024
 """After so many answers, all that came before count half."""
-_REVIEW: Final = 64
-"""The quantile is looked up again after so many answers."""
+KNOWN: Final = 64
+"""After so many answers what is usual is reckoned again; before the first time nothing counts as
+usual, since short answers come first."""
 
 
 class Pace:
     """The time to first byte of one endpoint for one kind of request. Not thread-safe."""
 
     __slots__ = (
-        "_calm",
         "_counts",
-        "_latest",
         "_listens",
         "_owed",
         "_owing",
-        "_review",
+        "_took",
         "_total",
+        "calm",
         "generation",
+        "latest",
         "sentry_from",
         "silent_at",
         "span",
@@ -78,8 +77,10 @@ class Pace:
         self._listens = listens
         self._counts = [0] * _CELLS
         self._total = 0
-        self._review = KNOWN
-        self._calm = CALM
+        self._took: list[float] = []
+        """What the answers took that are not yet reckoned with, in seconds."""
+        self.calm = CALM
+        """So many attempts have started since a crowd was last seen."""
         self.span = inf
         """Seconds of silence that say something; inf as long as too little is known."""
         self.usual: float | None = None
@@ -94,7 +95,8 @@ class Pace:
         self.generation = generation
         self.under_way = 0
         """Attempts that wait for their first byte."""
-        self._latest = 0
+        self.latest = 0
+        """The latest start."""
         self._owing = 0
         """The latest start before something was heard; those that began later owe nothing."""
         self._owed = 0
@@ -108,13 +110,10 @@ class Pace:
 
         One of a crowd, or after a crowd of late, may have to be cut.
         """
-        if self.under_way >= CROWD:
-            self._calm = 0
-        else:
-            self._calm += 1
+        self.calm = 0 if self.under_way >= CROWD else self.calm + 1
         self.under_way += 1
-        self._latest = ticket.sequence
-        ticket.is_crowded = self._calm < CALM
+        self.latest = ticket.sequence
+        ticket.is_crowded = self.calm < CALM
         ticket.pace = self
 
     def post_sentry(self) -> None:
@@ -125,7 +124,7 @@ class Pace:
         """Say when the sentry should look again."""
         return now + self.span if self.silent_at == inf else self.silent_at
 
-    def heard(self, now: float, elapsed: float | None, *, was_sentry: bool = False) -> None:
+    def heard(self, now: float, elapsed: float | None, was_sentry: bool = False) -> None:
         """Take in that an attempt's first byte came.
 
         Args:
@@ -133,17 +132,14 @@ class Pace:
             elapsed: Seconds since that attempt began; None if it does not tell what is usual.
             was_sentry: Whether it kept an eye.
         """
-        self.under_way -= 1
+        owed = self._owed = self.under_way = self.under_way - 1
         if elapsed is not None:
-            cell = int(log(elapsed / _SHORTEST) * _PER_E) if elapsed > _SHORTEST else 0
-            self._counts[min(cell, _CELLS - 1)] += 1
-            self._total += 1
-            if self._total >= self._review:
+            self._took.append(elapsed)
+            if len(self._took) >= KNOWN:
                 self._reckon()
         if was_sentry:
             self._relieve()
-        owed = self._owed = self.under_way
-        self._owing = self._latest
+        self._owing = self.latest
         self.silent_at = now + self.span if owed >= CROWD else inf
 
     def ended(self, sequence: int, *, was_sentry: bool = False) -> None:
@@ -159,8 +155,13 @@ class Pace:
         self.sentry_from = inf if self.span == inf else float(CROWD)
 
     def _reckon(self) -> None:
-        """Look up what is usual."""
+        """Sort in what the latest answers took, and look up what is usual."""
         was_unknown = self.usual is None
+        for seconds in self._took:
+            cell = int(log(seconds / _SHORTEST) * _PER_E) if seconds > _SHORTEST else 0
+            self._counts[min(cell, _CELLS - 1)] += 1
+        self._total += len(self._took)
+        self._took.clear()
         self.usual = self._quantile(_USUAL)
         if self._listens:
             self.span = max(SILENCE_LEAST, SILENCE_SHARE * self._quantile(_ALMOST_ALL))
@@ -169,7 +170,6 @@ class Pace:
         if self._total >= _MEMORY:
             self._counts = [count // 2 for count in self._counts]
             self._total = sum(self._counts)
-        self._review = self._total + _REVIEW
 
     def _quantile(self, share: float) -> float:
         """Give the seconds within which this share of the answers began, a little rounded up."""

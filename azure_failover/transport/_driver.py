@@ -20,7 +20,7 @@ from azure_failover.core.course import Course, plot, state_in
 from azure_failover.core.explanation import Explanation
 from azure_failover.core.fleet import Fleet
 from azure_failover.core.flight import Flight
-from azure_failover.core.ledger import Ledger, one_answer
+from azure_failover.core.ledger import Ledger
 from azure_failover.core.status import Status
 from azure_failover.core.steps import (
     Attempt,
@@ -41,9 +41,8 @@ from azure_failover.transport._delivery import Delivery
 from azure_failover.transport._explain import explained
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._foreign import Foreign
-from azure_failover.transport._header_edits import has_header
 from azure_failover.transport._journey import Journey
-from azure_failover.transport._labels import RETRY_COUNT_HEADER, label_response
+from azure_failover.transport._labels import RETRY_COUNT_HEADER, edit_for
 from azure_failover.transport._log import Herald, OnEvent, log_retries
 from azure_failover.transport._options import (
     DEFAULT_OPTIONS,
@@ -82,6 +81,7 @@ class Driver(Generic[Req, Resp]):
         self._deadline = config.policy.deadline
         self._is_plain = self._deadline is None and config.policy.hedge_after is None
         self._primary = config.primary.name
+        self._label = edit_for(self._primary, 1)
         self._retargeter = Retargeter(config, family)
         self._buffer = Buffer(family, config.policy.buffer_limit)
         self._foreign = Foreign(config, family, strict=strict)
@@ -108,12 +108,10 @@ class Driver(Generic[Req, Resp]):
         if journey is None:
             request, *origin = self._foreign.admit(request)
             return self._upstream.sync_for(*origin).handle_request(request)
-        if isinstance(request.stream, self._in_memory):
-            journey.body = request.read()
-        else:
-            journey.take(self._buffer.take(request))
-        ticket = self._first(journey)
+        ticket = journey.ticket
         if ticket is None:
+            if not isinstance(request.stream, self._in_memory):
+                journey.take(self._buffer.take(request))
             flight = self._flight(journey)
             return self._fly(journey, flight, flight.begin(journey.started))
         try:
@@ -191,12 +189,10 @@ class Driver(Generic[Req, Resp]):
         if journey is None:
             request, *origin = self._foreign.admit(request)
             return await self._upstream.async_for(*origin).handle_async_request(request)
-        if isinstance(request.stream, self._in_memory):
-            journey.body = await request.aread()
-        else:
-            journey.take(await self._buffer.atake(request))
-        ticket = self._first(journey)
+        ticket = journey.ticket
         if ticket is None:
+            if not isinstance(request.stream, self._in_memory):
+                journey.take(await self._buffer.atake(request))
             flight = self._flight(journey)
             return await self._afly(journey, flight, flight.begin(journey.started))
         try:
@@ -310,30 +306,30 @@ class Driver(Generic[Req, Resp]):
         self.herald.tell((*flight.take_news(), *events))
         self._attempts.heed(events)
 
-    def _journey(self, request: Req) -> Journey[Req] | None:
-        """Take a request apart; None if it is for none of the endpoints."""
+    def _journey(self, request: Req, *, starts: bool = True) -> Journey[Req] | None:
+        """Take a request apart; None if it is for none of the endpoints.
+
+        It starts at the primary at once if nothing is special about it and all is well there. A
+        chat that names state needs no closer look as long as only the primary can hold it, and what
+        the primary makes need not be learned: unknown ids are looked for where the URL says.
+        """
         itinerary = self._retargeter.itinerary(request.method, request.url)
         if itinerary is None:
             return None
         extension = request.extensions.get(EXTENSION)
         options = OPTIONS_AROUND.get() if extension is None else options_of(extension)
-        return Journey(request, itinerary, options, self.clock())
-
-    def _first(self, journey: Journey[Req]) -> Ticket | None:
-        """Start at the primary if nothing is special about a request and all is well there.
-
-        A chat that names state needs no closer look as long as only the primary can hold it, and
-        what the primary makes need not be learned: unknown ids are looked for where the URL says.
-        """
+        now = self.clock()
+        journey = Journey(request, itinerary, options, now)
         if (
-            not journey.itinerary.is_free
-            or journey.options is not DEFAULT_OPTIONS
-            or not self._is_plain
-            or journey.once is not None
-            or self.fleet.has_moved_state
+            itinerary.is_free
+            and options is DEFAULT_OPTIONS
+            and self._is_plain
+            and not self.fleet.has_moved_state
+            and isinstance(request.stream, self._in_memory)
+            and starts
         ):
-            return None
-        return self.fleet.first(journey.started, journey.itinerary.kind or journey.kind)
+            journey.ticket = self.fleet.first(now, itinerary.kind or journey.kind)
+        return journey
 
     def _landed(self, result: Resp | Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
         """Note and label the primary's answer if it is a complete 200; tell whether it is."""
@@ -341,16 +337,15 @@ class Driver(Generic[Req, Resp]):
             isinstance(result, Broken)
             or result.status_code != 200  # noqa: PLR2004
             or not isinstance(result.stream, self._in_memory)
-            or has_header(result.headers, b"retry-after")
+            or not self._label.make_unless(b"retry-after", result.headers)
         ):
             return False
         ended = self.clock()
-        event = self.fleet.landed(ticket, ended, ended - started)
+        elapsed = ended - started
+        event = self.fleet.landed(ticket, ended, elapsed)
         if event is not None:
             self.herald.tell((event,))
-        name = self._primary
-        ledger = Ledger(partial(one_answer, name, ended - started), endpoint=name)
-        label_response(result, ledger, name, 1)
+        result.extensions[EXTENSION] = Ledger(elapsed, self._primary)
         return True
 
     def _flight(self, journey: Journey[Req]) -> Flight[Resp]:
@@ -390,7 +385,7 @@ class Driver(Generic[Req, Resp]):
 
     def explain(self, request: Req) -> Explanation:
         """Tell where a request would go, and why, without sending it."""
-        journey = self._journey(request)
+        journey = self._journey(request, starts=False)
         if journey is None:
             scheme, netloc = request.url.scheme, request.url.netloc.decode("ascii", "replace")
             reason = f"{scheme}://{netloc} is none of the endpoints: {self._foreign.policy}"

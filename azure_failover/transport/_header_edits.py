@@ -8,7 +8,7 @@ not, the public interface does the same, more slowly.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 _Triple: TypeAlias = tuple[bytes, bytes, bytes]
 
@@ -38,21 +38,27 @@ class HeaderEdit:
         names = self._names
         known[:] = self._triples + [item for item in known if item[1] not in names]
 
+    def make_unless(self, there: bytes, headers: MutableMapping[str, str]) -> bool:
+        """Edit the headers of one message, unless one is there; tell whether that is so.
 
-def has_header(headers: Mapping[str, str], name: bytes) -> bool:
-    """Tell whether a header is there; ``name`` in lower case."""
-    known = triples_of(headers)
-    if known is None:
-        return name.decode() in headers
-    return name in [item[1] for item in known]
+        Args:
+            there: The name of that header, in lower case.
+            headers: The message's.
+        """
+        known = triples_of(headers)
+        names = [item[1] for item in known or ()]
+        if there in names or (known is None and there.decode() in headers):
+            return False
+        if known is not None and self._names.isdisjoint(names):
+            known += self._triples
+        else:
+            self.make(headers)
+        return True
 
 
 def triples_of(headers: Any) -> list[_Triple] | None:  # noqa: ANN401
     """Give the list in which a family's headers lie; None if they lie in some other way."""
-    known: object = getattr(headers, "_list", None)
-    if type(known) is not list:
+    known: Any = getattr(headers, "_list", None)
+    if type(known) is not list or (known and len(known[0]) != 3):  # noqa: PLR2004
         return None
-    items = cast("list[tuple[bytes, ...]]", known)
-    if items and len(items[0]) != 3:  # noqa: PLR2004
-        return None
-    return cast("list[_Triple]", items)
+    return known

@@ -45,8 +45,8 @@ class _Outgoing(httpx2.Request):
     ) -> None:
         self.method = like.method
         self.url = url
-        self.headers = httpx2.Headers(like.headers)
-        self.headers.encoding = "iso-8859-1"  # any bytes; to find out which would take longer
+        # ISO 8859-1 takes any bytes; to find out which they are would take longer.
+        self.headers = httpx2.Headers(like.headers, "iso-8859-1")
         self.extensions = extensions
         self.stream = stream
 

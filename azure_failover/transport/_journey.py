@@ -11,6 +11,7 @@ from azure_failover.core.body import named_model, rename_deployment
 from azure_failover.core.mobility import Habit, Mobility
 from azure_failover.core.pace import Kind
 from azure_failover.core.routes import Route
+from azure_failover.core.ticket import Ticket
 from azure_failover.transport._family import Req
 from azure_failover.transport._options import FailoverOptions
 from azure_failover.transport._replay import Once
@@ -54,15 +55,18 @@ class Itinerary:
 class Journey(Generic[Req]):
     """One incoming request: itself, its URL taken apart, its options, when it came, its body.
 
-    ``body`` is set once it was taken; ``once`` is set instead if it can be sent only once.
+    Attributes:
+        ticket: Of its attempt at the primary, if nothing is special about it and all is well there.
+        once: The body, if it can be sent only once.
     """
 
     request: Req
     itinerary: Itinerary
     options: FailoverOptions
     started: float
-    body: bytes = attrs.field(default=b"", repr=False)
+    ticket: Ticket | None = None
     once: Once | None = None
+    _body: bytes | None = attrs.field(default=None, repr=False)
     _renamed: dict[int, bytes | None] | None = attrs.field(default=None, repr=False)
 
     def take(self, body: bytes | Once) -> None:
@@ -70,7 +74,14 @@ class Journey(Generic[Req]):
         if isinstance(body, Once):
             self.once = body
         else:
-            self.body = body
+            self._body = body
+
+    @property
+    def body(self) -> bytes:
+        """The body; looked at only when it matters, if it lies in memory."""
+        if self._body is None:
+            self._body = b"" if self.once is not None else self.request.read()
+        return self._body
 
     @property
     def kind(self) -> Kind:

@@ -28,13 +28,14 @@ _LEDGER_ATTRIBUTE: Final = "_azure_failover_ledger"
 def label_response(response: Response, ledger: Ledger, endpoint: str, attempts: int) -> None:
     """Put the ledger on a response, and tell SDKs above not to multiply attempts in vain."""
     response.extensions[EXTENSION] = ledger
-    _headers(endpoint, attempts).make(response.headers)
+    edit_for(endpoint, attempts).make(response.headers)
     if ledger.is_exhausted and attempts > 1:
         response.headers[RETRY_HEADER] = "false"
 
 
 @lru_cache
-def _headers(endpoint: str, attempts: int) -> HeaderEdit:
+def edit_for(endpoint: str, attempts: int) -> HeaderEdit:
+    """Give the edit that tells in a response's headers who answered, at which attempt."""
     return HeaderEdit({ENDPOINT_HEADER: endpoint, ATTEMPTS_HEADER: str(attempts)})
 
 

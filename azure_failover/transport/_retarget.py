@@ -7,7 +7,7 @@ once, and URLs are cached by the raw path, since parsing one costs more than all
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Generic
+from typing import Final, Generic
 
 import attrs
 
@@ -56,23 +56,23 @@ class Retargeter(Generic[Req, Resp]):
             self._at_origin.setdefault(origin, []).append(index)
         self._names = tuple(endpoint.name for endpoint in config.endpoints)
         self._deployments = tuple(endpoint.deployment_name for endpoint in config.endpoints)
-        self._itineraries: dict[tuple[str, str, bytes, bytes], Itinerary] = {}
+        self._itineraries: dict[tuple[str, object], Itinerary] = {}
 
     def itinerary(self, method: str, url: Url) -> Itinerary | None:
         """Take a request's URL apart; None if its origin is none of the endpoints'."""
-        key = method, url.scheme, url.netloc, url.raw_path
-        found = self._itineraries.get(key)
-        return self._new_itinerary(key) if found is None else found
+        # Both families keep a URL's parts in a tuple, which tells it apart at the least cost.
+        key = method, getattr(url, "_uri_reference", None) or str(url)
+        return self._itineraries.get(key) or self._new_itinerary(key, url)
 
-    def _new_itinerary(self, key: tuple[str, str, bytes, bytes]) -> Itinerary | None:
-        method, scheme, netloc, raw_path = key
-        indices = self._at_origin.get((scheme, netloc))
+    def _new_itinerary(self, key: tuple[str, object], url: Url) -> Itinerary | None:
+        indices = self._at_origin.get((url.scheme, url.netloc))
         if indices is None:
             return None
+        raw_path = url.raw_path
         route = parse_route(raw_path, [self._targets[index].prefix for index in indices])
         found = Itinerary(
             route,
-            habit_of(method, route.rest),
+            habit_of(key[0], route.rest),
             self._addressed(raw_path.decode("ascii"), route, indices),
             self._closed(route.form),
             [None] * len(self._targets),
@@ -174,7 +174,17 @@ class Retargeter(Generic[Req, Resp]):
         if url is None:
             text = self._url_at(target, itinerary, keeps_credentials=target.keeps_credentials)
             url = itinerary.urls[index] = self._family.parse_url(text)
-        extensions = _extensions(target, journey, time_left, trace)
+        given = request.extensions
+        own, wanted = journey.options.timeout, given.get("timeout")
+        last_own, last_wanted, timeouts = target.last_timeouts
+        if own != last_own or wanted != last_wanted:
+            timeouts = _timeouts(target, wanted, own)
+        if time_left is not None:
+            timeouts = {phase: min(limit, time_left) for phase, limit in timeouts.items()}
+        extensions = {**given, "trace": trace, "timeout": timeouts}
+        if not _OWNED_EXTENSIONS.isdisjoint(given):
+            for key in _OWNED_EXTENSIONS:
+                extensions.pop(key, None)
         stream, length = request.stream, None
         if target.names or not isinstance(stream, self._in_memory):
             stream, length = self._body_at(index, journey)
@@ -206,24 +216,6 @@ def _target(config: Config, index: int) -> _Target:
         limits=attrs.asdict(phases),
         last_timeouts=(-1.0, None, {}),
     )
-
-
-def _extensions(
-    target: _Target, journey: Journey[Any], time_left: float | None, trace: object
-) -> dict[str, Any]:
-    """Give the extensions of the outgoing request."""
-    given = journey.request.extensions
-    own, wanted = journey.options.timeout, given.get("timeout")
-    last_own, last_wanted, timeouts = target.last_timeouts
-    if own != last_own or wanted != last_wanted:
-        timeouts = _timeouts(target, wanted, own)
-    if time_left is not None:
-        timeouts = {phase: min(limit, time_left) for phase, limit in timeouts.items()}
-    extensions = {**given, "trace": trace, "timeout": timeouts}
-    if not _OWNED_EXTENSIONS.isdisjoint(given):
-        for key in _OWNED_EXTENSIONS:
-            extensions.pop(key, None)
-    return extensions
 
 
 def _timeouts(
