@@ -44,6 +44,17 @@ deployments = ["embeddings"]
 """
 
 
+ENDPOINTS = """
+endpoint = "https://eastus.openai.azure.com"
+api_key = "the-real-secret"
+deployment_name = "the-real-secret"
+
+[[backups]]
+endpoint = "https://westus.openai.azure.com"
+api_key = "the-real-secret"
+"""
+
+
 def serving(*steps: Callable[[], None]) -> Surroundings:
     """Do a step at each look at the regions; then Ctrl-C."""
     left = [*steps]
@@ -121,6 +132,9 @@ def test_tls_comes_with_the_authority_to_trust(
         ("TLS fault without TLS", ["-f", "eastus=tls-alert"], ""),
         ("no such region", ["-f", "uksouth=503"], ""),
         ("a region twice", ["-r", "a", "-r", "a"], ""),
+        ("no name", ["-r", ""], ""),
+        ("a name that no key can hold", ["-r", "East US"], ""),
+        ("a configuration of endpoints", ["fleet.toml"], ENDPOINTS),
         ("no such file", ["nowhere.toml"], ""),
         ("no TOML", ["fleet.toml"], "regions = ["),
         ("an unknown key", ["fleet.toml"], '[[regions]]\nname = "a"\nfoult = "503"'),

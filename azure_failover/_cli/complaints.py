@@ -42,7 +42,10 @@ class ConfigComplaint(click.ClickException):
     def __init__(self, error: ConfigError) -> None:
         lines = [str(problem) for problem in error.problems]
         where = f"{len(lines)} problems in {error.source}"
-        if len(lines) == 1:
+        if len(lines) == 1 and error.problems[0].path == "file":
+            problem = error.problems[0]
+            super().__init__(f"{error.source} {problem.what}; {problem.remedy}")
+        elif len(lines) == 1:
             super().__init__(f"{error.source}: {lines[0]}")
         else:
             super().__init__("\n  ".join([f"{where}:", *lines]))

@@ -24,7 +24,7 @@ from azure_failover._cli.fleet_file import (
     plan_of,
 )
 from azure_failover._cli.keyboard import keys
-from azure_failover._cli.printing import Printer, shortened
+from azure_failover._cli.printing import Printer, name_in, shortened
 from azure_failover._cli.surroundings import Surroundings, surroundings
 from azure_failover.emulator import Fleet, Recorded, faults
 
@@ -202,7 +202,7 @@ class Board:
         for number, region in enumerate(self._fleet.regions, 1):
             word = self.fault(region.name)
             mark = ">" if number - 1 == self.chosen else " "
-            name = f"{number} {shortened(region.name, 12)}"
+            name = f"{number} {name_in(region.name, 12)}"
             lines.append(
                 printer.text(
                     (f"{mark} {name:<15}", "bold" if mark == ">" else ""),
