@@ -10,6 +10,7 @@ from rich.text import Text
 
 import azure_failover
 from azure_failover import _demo
+from azure_failover._cli import completion
 from azure_failover._cli.chat import chat
 from azure_failover._cli.check import check
 from azure_failover._cli.complaints import Commands, debug_option
@@ -38,6 +39,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
+completion.register()
 for _command in (chat, check, config, emulator, explain, watch):
     cli.add_command(_command)
 

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import pytest
 from cli_world import normal, run, toml
-from click.shell_completion import ShellComplete
+from click.shell_completion import ShellComplete, get_completion_class
 
 from azure_failover._cli.fault_words import KEYS, WORDS, fault_of
 from azure_failover._cli.fleet_file import plan_of
@@ -144,9 +144,40 @@ def test_commands_endpoints_and_faults_complete(tmp_path: Path) -> None:
     assert completed(last="ch") == ["chat", "check"]
     assert completed("check", "-c", str(file), last="we") == ["west", "west-2"]
     assert completed("watch", "-c", str(tmp_path / "none.toml"), last="we") == []
-    assert completed("emulator", "-f", last="e") == ["eastus="]
+    assert completed("emulator", "-f", last="e") == [f"eastus={word}" for word in WORDS]
     assert completed("emulator", "-r", "a", "-r", "b", "-f", last="") == ["a=", "b="]
     assert completed("emulator", "-f", last="a=re") == ["a=refuse", "a=reset"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "last", "expected"),
+    [
+        (["emulator", "-f", "eastus"], "=", WORDS),
+        (["emulator", "-f", "eastus", "="], "re", ["refuse", "reset"]),
+        (["emulator", "--fault", "=", "eastus", "="], "re", ["refuse", "reset"]),
+        (["emulator", "--fault", "="], "wes", [f"westus={word}" for word in WORDS]),
+        (["emulator", "-f", "a", "=", "up", "-f", "westus", "="], "ha", ["hang"]),
+        (["check", "--config", "=", "fleet.toml"], "we", ["west"]),
+        (["config"], "--js", ["--json"]),
+    ],
+)
+def test_bash_gets_the_words_that_it_takes_apart(
+    typed: list[str],
+    last: str,
+    expected: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bash asks for the word behind a ``=`` alone, and puts the answer in its place."""
+    monkeypatch.chdir(tmp_path)
+    config = {"endpoint": "https://w.example", "name": "west", "api_key": "k1-secret"}
+    Path("fleet.toml").write_text(toml({**config, "deployment_name": "d"}), "utf-8")
+    monkeypatch.setenv("COMP_WORDS", shlex.join(["azure-failover", *typed, last]))
+    monkeypatch.setenv("COMP_CWORD", str(len(typed) + 1))
+    shell = get_completion_class("bash")
+    assert shell is not None
+    told = shell(cli, {}, "azure-failover", "_AZURE_FAILOVER_COMPLETE").complete()
+    assert [line.removeprefix("plain,") for line in told.splitlines()] == [*expected]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])  # for bash, click asks bash for its version

@@ -61,9 +61,12 @@ class FaultOption(_PairType):
         del param
         region, sign, word = incomplete.partition("=")
         names = ctx.params.get("regions") or DEFAULT_REGIONS
-        found = [f"{region}={each}" for each in WORDS if each.startswith(word)]
-        if not sign:
-            found = [f"{each}=" for each in names if each.startswith(region)]
+        fitting = [each for each in names if each.startswith(region)]
+        if not sign and len(fitting) != 1:
+            return [CompletionItem(f"{each}=") for each in fitting]
+        # A shell puts a space behind a single completion: a region alone must not be one.
+        name = region if sign else fitting[0]
+        found = [f"{name}={each}" for each in WORDS if each.startswith(word)]
         return [CompletionItem(each) for each in found]
 
 
