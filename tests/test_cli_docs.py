@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -193,3 +194,41 @@ def test_completion_is_switched_on_as_the_page_says(shell: str) -> None:
         env={**os.environ, variable: f"{shell}_source"},
     )
     assert f"{variable}={shell}_complete" in done.stdout
+
+
+IN_BASH = """
+COMP_WORDS=(azure-failover emulator -f eastus = re) COMP_CWORD=5
+_azure_failover_completion azure-failover re =
+echo "${COMPREPLY[@]}"
+"""
+IN_ZSH = """
+echo "${_comps[azure-failover]}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("shell", "before", "after", "told"),
+    [
+        ("bash", "", IN_BASH, "refuse reset\n"),
+        ("zsh", "autoload -Uz compinit; compinit -D -u\n", IN_ZSH, "_azure_failover_completion\n"),
+    ],
+)
+def test_a_real_shell_takes_the_line_on_the_page(
+    shell: str, before: str, after: str, told: str, tmp_path: Path
+) -> None:
+    found = shutil.which(shell)
+    if found is None:
+        pytest.skip(f"needs {shell}")
+    (line,) = re.findall(rf"```sh\n(eval .*{shell}_source.*\n)```", PAGE.read_text("utf-8"))
+    command = tmp_path / "azure-failover"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m azure_failover "$@"\n', "utf-8")
+    command.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(  # noqa: S603
+        [found, "-c", before + line + after],
+        env={**os.environ, "PATH": path, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == told
