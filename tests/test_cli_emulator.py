@@ -221,6 +221,28 @@ def test_the_picture_shows_what_healed_by_itself_and_fits() -> None:
     assert "\x1b" not in file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (60, "1 cont...astus"),
+        (80, "1 contoso-o...od-eastus "),
+        (90, "1 contoso-openai-prod-eastus "),
+    ],
+)
+def test_regions_whose_names_begin_alike_are_told_apart(
+    columns: int, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))  # a test's output is no terminal
+    names = ["contoso-openai-prod-eastus", "contoso-openai-prod-westus"]
+    with Fleet(names) as fleet:
+        console = Console(file=StringIO(), width=columns)
+        console.print(Board(fleet, dict.fromkeys(names, "up")).picture(Printer()))
+        output = console.file
+        assert isinstance(output, StringIO)
+        assert shown in output.getvalue()
+        assert max(map(len, output.getvalue().splitlines())) <= columns
+
+
 def test_counts_go_on_when_a_region_forgets() -> None:
     with Fleet(["eastus"]) as fleet, httpx.Client(trust_env=False) as http:
         board = Board(fleet, {"eastus": "up"})
