@@ -76,6 +76,8 @@ def watch(
     else:
         for _ in watched.rounds():
             printer.line(round_line(watched.now, watched.reports))
+    if not watched.number:
+        raise click.Abort  # Ctrl-C in the first round
     if not all(report.is_well for report in watched.reports):
         sys.exit(WRONG)
 
