@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -149,6 +150,26 @@ def test_what_nobody_foresaw_is_a_line_unless_debug_is_asked_for(
     agrees("errors", "unforeseen", result)
     assert isinstance(run("config", "-c", "fleet.toml", "--debug").exception, KeyError)
     assert isinstance(run("--debug", "config", "-c", "fleet.toml").exception, KeyError)
+
+
+def test_debug_shows_what_is_behind_a_complaint() -> None:
+    assert isinstance(run("config", "-c", "nowhere.toml").exception, SystemExit)
+    assert isinstance(run("config", "-c", "nowhere.toml", "--debug").exception, OSError)
+
+
+@pytest.mark.parametrize("text", [f"api_key = {KEY}", f'api_key = "{KEY} "\nendpoint = 3'])
+def test_a_traceback_shows_no_key(here: Path, text: str) -> None:
+    """As it is printed by Python."""
+    (here / "wrong.toml").write_text(text, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "azure_failover", "config", "-c", "wrong.toml", "--debug"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" in done.stderr
+    assert KEY not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ConfigError as error:
             self._raise(ctx, ConfigComplaint(error), error)
+        except Complaint as complaint:
+            if not isinstance(complaint.__cause__, Exception):
+                raise
+            self._raise(ctx, complaint, complaint.__cause__)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # BrokenPipeError: whoever read has left, and click ends quietly
         except Exception as error:  # noqa: BLE001  (the last resort)
