@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 import pytest
-from cli_world import normal, run, toml
+from cli_world import PATIENCE, normal, run, toml
 from click.shell_completion import ShellComplete, get_completion_class
 
 from azure_failover._cli.fault_words import KEYS, WORDS, fault_of
@@ -194,6 +194,23 @@ def test_completion_is_switched_on_as_the_page_says(shell: str) -> None:
         env={**os.environ, variable: f"{shell}_source"},
     )
     assert f"{variable}={shell}_complete" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a named pipe")
+def test_completion_takes_nothing_from_a_pipe(tmp_path: Path) -> None:
+    """Nor does it wait for one that nobody writes to."""
+    os.mkfifo(tmp_path / "pipe")
+    asked = {"COMP_WORDS": "azure-failover check -c pipe w", "COMP_CWORD": "4"}
+    done = subprocess.run(
+        [sys.executable, "-m", "azure_failover"],
+        env={**os.environ, **asked, "_AZURE_FAILOVER_COMPLETE": "zsh_complete"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    assert done.stdout.strip() == ""
 
 
 IN_BASH = """

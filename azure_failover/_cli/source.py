@@ -95,8 +95,11 @@ def _loaded(path: Path) -> Loaded:
 
 def complete_endpoint(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of an endpoint, for the shell."""
+    path: Path | None = context.params.get("path")
+    if path is not None and not path.is_file():
+        return []  # reading a pipe would take from it, or hang
     try:
-        config = load(context.params.get("path")).config
+        config = load(path).config
     except (Complaint, ConfigError, OSError, ValueError):
         return []
     return [each.name for each in config.endpoints if each.name.startswith(incomplete)]
