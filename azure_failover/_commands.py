@@ -10,6 +10,7 @@ from rich.text import Text
 
 import azure_failover
 from azure_failover import _demo
+from azure_failover._cli import completion
 from azure_failover._cli.chat import chat
 from azure_failover._cli.check import check
 from azure_failover._cli.complaints import Commands, debug_option
@@ -20,17 +21,25 @@ from azure_failover._cli.watch import watch
 from azure_failover._demo_stage import LiveStage, PlainStage
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(azure_failover.__version__, prog_name="azure-failover")
 @debug_option
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Failover for Azure OpenAI in the HTTP transport.
 
     Exit codes: 0 if all is well, 1 if something is wrong, 2 if the options or the configuration
     cannot be used.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
+completion.register()
 for _command in (chat, check, config, emulator, explain, watch):
     cli.add_command(_command)
 

@@ -206,7 +206,8 @@ class ConnectorBase(Generic[ClientT]):
 
     @failed_endpoints.setter
     def failed_endpoints(self, value: Iterable[str]) -> None:
-        self._mark_failed([*value])
+        # A text is taken for an address, not for its letters.
+        self._mark_failed([value] if isinstance(value, str) else [*value])
 
     def _mark_failed(self, addresses: list[str]) -> None:
         known = [endpoint.endpoint for endpoint in self.config.endpoints]

@@ -13,4 +13,7 @@ def main() -> None:
         if error.name is None or error.name.partition(".")[0] not in ("click", "h11", "rich"):
             raise
         sys.exit("azure-failover needs its extra: pip install 'azure-failover[cli]'")
+    except KeyboardInterrupt:  # while it loads
+        sys.stderr.write("stopped\n")
+        sys.exit(130)
     cli(prog_name="azure-failover")

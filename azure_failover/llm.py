@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from functools import partial
 from types import TracebackType
-from typing import Any, ClassVar, Final, Self, TypeAlias, Unpack
+from typing import Any, ClassVar, Final, Self, TypeAlias, Unpack, cast
 
 import attrs
 
@@ -111,6 +111,7 @@ class AzureLLM:
         Raises:
             RequestError: As :meth:`~azure_failover.AzureConnector.request` does.
         """
+        _check_context(ctx)
         with _applied(ctx):
             answer = await self.connector.client.chat(
                 messages, auto_failover=auto_failover, timeout=timeout, **self._asked(params)
@@ -158,6 +159,7 @@ class AzureLLM:
             RequestError: On reading the first chunk as :meth:`get_answer` does, later
                 :class:`~azure_failover.StreamBrokenError`, or what the stream itself says.
         """
+        _check_context(ctx)
         stream = self.connector.client.stream(
             messages, auto_failover=auto_failover, timeout=timeout, **self._asked(params)
         )
@@ -210,6 +212,15 @@ class AzureLLM:
 
 def _applied(ctx: RequestContext | None) -> AbstractContextManager[object]:
     return nullcontext() if ctx is None else ctx.applied()
+
+
+def _check_context(ctx: object) -> None:
+    """Refuse what is no context: a dict, or the context class of another library."""
+    if not (ctx is None or isinstance(ctx, RequestContext)):
+        kind = type(ctx).__name__
+        raise TypeError(
+            f"ctx is no RequestContext but {kind}: give create_context(user_id=…, session_id=…)"
+        )
 
 
 class UnknownModelError(AzureFailoverError, ValueError):
@@ -317,8 +328,11 @@ class LLMFactory:
     @classmethod
     def _unknown(cls, name: str) -> UnknownModelError:
         """Make the error that lists the names which are nearest, by what follows the prefix."""
+        if not isinstance(cast("object", name), str):
+            raise TypeError(f"name= is no text but {type(name).__name__}: give one of available()")
         known = {each.removeprefix(PREFIX): each for each in cls._builders}
-        close = get_close_matches(name.lower().removeprefix(PREFIX), known, n=3)
+        wanted = name.lower().removeprefix(PREFIX)
+        close = [wanted] if wanted in known else get_close_matches(wanted, known, n=3)
         return UnknownModelError(name, tuple(known[each] for each in close), len(known))
 
 

@@ -152,6 +152,24 @@ def test_without_the_extra_it_says_what_to_install(missing: str) -> None:
     )
 
 
+def test_ctrl_c_while_it_loads_shows_no_traceback() -> None:
+    code = """
+import sys
+
+class Interrupted:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == "rich":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted)
+from azure_failover.cli import main
+main()
+"""
+    result = python("-c", code)
+    assert (result.returncode, result.stderr.strip()) == (130, "stopped")
+
+
 def test_httpx2_without_the_extra_says_what_to_install() -> None:
     result = python("-c", "import sys; sys.modules['httpx2'] = None; import azure_failover.httpx2")
     assert result.stderr.strip().endswith(

@@ -20,8 +20,9 @@ from cli_world import (
     run,
     toml,
 )
-from click.testing import Result
+from click.testing import CliRunner, Result
 
+from azure_failover._commands import cli
 from azure_failover.emulator import Fleet, faults
 
 
@@ -108,6 +109,22 @@ def test_a_message_comes_from_standard_input_too(here: Fleet) -> None:
     assert ask("").exit_code == 2
 
 
+def test_what_is_no_text_is_refused(here: Fleet) -> None:
+    case = "no text"
+    arguments = ["chat", "-", "-c", "fleet.toml"]
+    result = CliRunner().invoke(cli, arguments, input=b"\xff\xfe", env={**QUIET})
+    agrees("chat", case, result)
+    assert ask("Hello", "--system", "\udcff").exit_code == 2
+    assert here.requests == ()
+
+
+def test_an_argument_is_the_bytes_that_were_typed(here: Fleet) -> None:
+    """In the locale C, Python takes what is beyond ASCII for surrogates."""
+    result = ask("h\u00e9".encode().decode("ascii", "surrogateescape"))
+    assert result.stdout == "eastus: h\u00e9\n"
+    assert len(here.requests) == 1
+
+
 @needs_terminal
 def test_on_a_terminal_it_prints_what_comes_but_no_control_characters(here: Fleet) -> None:
     here["eastus"].fault = faults.BreakStream(5, "close")
@@ -121,5 +138,5 @@ def test_on_a_terminal_it_prints_what_comes_but_no_control_characters(here: Flee
 
 def test_every_output_on_record_is_one_of_a_test() -> None:
     assert SNAPSHOTS.is_dir()
-    assert set(recorded("chat")) == {"well", *BREAKS, *FAILURES}
+    assert set(recorded("chat")) == {"well", "no text", *BREAKS, *FAILURES}
     assert normal("127.0.0.1:12345  17 ms") == "127.0.0.1:PORT  N ms"

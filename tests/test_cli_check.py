@@ -17,7 +17,7 @@ import pytest
 import trustme
 from cli_world import agrees, run, toml
 
-from azure_failover._cli.breakdown import broken
+from azure_failover._cli.breakdown import at_the_proxy, broken
 from azure_failover._cli.surroundings import Surroundings
 from azure_failover.emulator import Fleet, Recorded, RegionSpec, faults
 
@@ -351,3 +351,60 @@ def test_a_proxy_is_used_and_named(tmp_path: Path) -> None:
         assert len(fleet.requests) >= 1
         assert "hidden" not in result.output
         agrees("check", "through a proxy", result)
+
+
+def test_a_proxy_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    """And not as if the endpoint were."""
+    with Fleet(["proxy"]) as fleet:
+        fleet["proxy"].fault = faults.Refuse()
+        proxy = fleet["proxy"].url
+        config = {"endpoint": "https://e.example", "api_key": "k1-secret", "deployment_name": "d"}
+        file = written(tmp_path, config)
+        result = run("check", "-c", file, HTTPS_PROXY=proxy, https_proxy=proxy, NO_PROXY="")
+        agrees("check", "the proxy is down", result)
+
+
+def test_behind_a_proxy_only_its_own_connection_is_its_fault() -> None:
+    found = broken("tcp", socket.gaierror(-2, "Name or service not known"), 3.0)
+    assert at_the_proxy("tcp", found).what == "at the proxy: DNS: the host name is not known"
+    assert at_the_proxy("tls", found) is found
+    assert at_the_proxy("answer", found) is found
+
+
+@pytest.mark.parametrize(
+    ("case", "variables"),
+    [
+        ("no such file of certificates", {"SSL_CERT_FILE": "nowhere.pem"}),
+        ("a file without certificates", {"SSL_CERT_FILE": __file__}),
+        ("a SOCKS proxy", {"HTTPS_PROXY": "socks5://user:hidden@p.example"}),
+        ("a proxy of no kind", {"HTTPS_PROXY": "ftp://user:hidden@p.example"}),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "watch --count 1"])
+def test_surroundings_that_cannot_be_used_are_told_in_a_line(
+    case: str,
+    variables: dict[str, str],
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = {"endpoint": "https://e.example", "api_key": "k1-secret", "deployment_name": "d"}
+    for name, value in {"NO_PROXY": "", **variables}.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.lower(), value)
+    result = run(*command.split(), "-c", written(tmp_path, config), NO_PROXY="")
+    assert "hidden" not in result.output
+    agrees("check", case, result)
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_names_that_begin_alike_are_told_apart(columns: str, tmp_path: Path) -> None:
+    names = [f"contoso-openai-prod-{region}" for region in ("eastus", "westus", "eastus2")]
+    with Fleet(["Switzerland North", "West US", "x"], api_key="k1-secret") as fleet:
+        config = fleet.config()
+        tables = [config, *config["backups"]]
+        for table, name in zip(tables, names, strict=True):
+            table["name"] = name
+        result = run("check", "-c", written(tmp_path, config), COLUMNS=columns)
+        assert max(map(len, result.output.splitlines())) <= int(columns)
+        agrees("check", f"long names, {columns} columns", result, is_log=True)

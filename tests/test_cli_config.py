@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +80,7 @@ def test_the_environment_is_shown_with_its_variables() -> None:
     [
         ("no configuration", ["config"]),
         ("no such file", ["config", "-c", "nowhere.toml"]),
+        ("no text", ["config", "-c", "binary.toml"]),
         ("no TOML", ["config", "-c", "broken.toml"]),
         ("many problems", ["config", "-c", "wrong.toml"]),
         ("a token provider", ["check", "-c", "token.toml"]),
@@ -85,6 +90,7 @@ def test_every_error_is_a_line_and_a_remedy(here: Path, case: str, arguments: li
     (here / "broken.toml").write_text(f"api_key = {KEY}", "utf-8")
     wrong = {**CONFIG, "endpont": "x", "api_key": f" {KEY}", "deployment_name": 7}
     (here / "wrong.toml").write_text(toml(wrong), "utf-8")
+    (here / "binary.toml").write_bytes(b"\xff\xfe")
     (here / "token.toml").write_text(toml({**CONFIG, "token_provider": "x"}), "utf-8")
     result = run(*arguments)
     assert result.exit_code == 2
@@ -92,13 +98,43 @@ def test_every_error_is_a_line_and_a_remedy(here: Path, case: str, arguments: li
     agrees("errors", case, result, is_log=True)
 
 
-@pytest.mark.parametrize("arguments", [["config", "--jsn"], ["confg"], ["check", "--timeout", "0"]])
+USAGE = [
+    ["config", "--jsn"],
+    ["confg"],
+    ["check", "--timeout", "0"],
+    ["check", "--timeout", "nan"],
+    ["chat", "Hello", "--timeout", "inf"],
+    ["watch", "--interval", "inf"],
+    ["watch", "--interval", "soon"],
+]
+
+
+@pytest.mark.parametrize("arguments", USAGE)
 def test_an_error_of_usage_takes_one_line_too(arguments: list[str]) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     (line,) = result.output.splitlines()
     assert line.startswith("Error: ")
     assert "; see cli" in line
+
+
+def test_without_a_command_it_shows_its_help() -> None:
+    result = run()
+    assert result.exit_code == 0
+    assert result.output == run("--help").output
+    assert "\nCommands:\n" in result.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a named pipe")
+def test_a_file_may_be_a_pipe_that_can_be_read_once(here: Path) -> None:
+    """As ``--config <(decrypt fleet.toml)`` makes one."""
+    os.mkfifo(here / "pipe")
+    text = (here / "fleet.toml").read_text("utf-8")
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit((here / "pipe").write_text, text, "utf-8")
+        result = run("config", "-c", "pipe")
+    expected = run("config", "-c", "fleet.toml").output.replace("from fleet.toml", "from pipe")
+    assert result.output == expected
 
 
 @pytest.mark.usefixtures("here")
@@ -114,6 +150,26 @@ def test_what_nobody_foresaw_is_a_line_unless_debug_is_asked_for(
     agrees("errors", "unforeseen", result)
     assert isinstance(run("config", "-c", "fleet.toml", "--debug").exception, KeyError)
     assert isinstance(run("--debug", "config", "-c", "fleet.toml").exception, KeyError)
+
+
+def test_debug_shows_what_is_behind_a_complaint() -> None:
+    assert isinstance(run("config", "-c", "nowhere.toml").exception, SystemExit)
+    assert isinstance(run("config", "-c", "nowhere.toml", "--debug").exception, OSError)
+
+
+@pytest.mark.parametrize("text", [f"api_key = {KEY}", f'api_key = "{KEY} "\nendpoint = 3'])
+def test_a_traceback_shows_no_key(here: Path, text: str) -> None:
+    """As it is printed by Python."""
+    (here / "wrong.toml").write_text(text, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "azure_failover", "config", "-c", "wrong.toml", "--debug"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Traceback" in done.stderr
+    assert KEY not in done.stderr
 
 
 @pytest.mark.parametrize(

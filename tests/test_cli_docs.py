@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,8 +16,8 @@ from typing import Any
 
 import click
 import pytest
-from cli_world import normal, run, toml
-from click.shell_completion import ShellComplete
+from cli_world import PATIENCE, normal, run, toml
+from click.shell_completion import ShellComplete, get_completion_class
 
 from azure_failover._cli.fault_words import KEYS, WORDS, fault_of
 from azure_failover._cli.fleet_file import plan_of
@@ -144,9 +145,40 @@ def test_commands_endpoints_and_faults_complete(tmp_path: Path) -> None:
     assert completed(last="ch") == ["chat", "check"]
     assert completed("check", "-c", str(file), last="we") == ["west", "west-2"]
     assert completed("watch", "-c", str(tmp_path / "none.toml"), last="we") == []
-    assert completed("emulator", "-f", last="e") == ["eastus="]
+    assert completed("emulator", "-f", last="e") == [f"eastus={word}" for word in WORDS]
     assert completed("emulator", "-r", "a", "-r", "b", "-f", last="") == ["a=", "b="]
     assert completed("emulator", "-f", last="a=re") == ["a=refuse", "a=reset"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "last", "expected"),
+    [
+        (["emulator", "-f", "eastus"], "=", WORDS),
+        (["emulator", "-f", "eastus", "="], "re", ["refuse", "reset"]),
+        (["emulator", "--fault", "=", "eastus", "="], "re", ["refuse", "reset"]),
+        (["emulator", "--fault", "="], "wes", [f"westus={word}" for word in WORDS]),
+        (["emulator", "-f", "a", "=", "up", "-f", "westus", "="], "ha", ["hang"]),
+        (["check", "--config", "=", "fleet.toml"], "we", ["west"]),
+        (["config"], "--js", ["--json"]),
+    ],
+)
+def test_bash_gets_the_words_that_it_takes_apart(
+    typed: list[str],
+    last: str,
+    expected: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bash asks for the word behind a ``=`` alone, and puts the answer in its place."""
+    monkeypatch.chdir(tmp_path)
+    config = {"endpoint": "https://w.example", "name": "west", "api_key": "k1-secret"}
+    Path("fleet.toml").write_text(toml({**config, "deployment_name": "d"}), "utf-8")
+    monkeypatch.setenv("COMP_WORDS", shlex.join(["azure-failover", *typed, last]))
+    monkeypatch.setenv("COMP_CWORD", str(len(typed) + 1))
+    shell = get_completion_class("bash")
+    assert shell is not None
+    told = shell(cli, {}, "azure-failover", "_AZURE_FAILOVER_COMPLETE").complete()
+    assert [line.removeprefix("plain,") for line in told.splitlines()] == [*expected]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])  # for bash, click asks bash for its version
@@ -162,3 +194,58 @@ def test_completion_is_switched_on_as_the_page_says(shell: str) -> None:
         env={**os.environ, variable: f"{shell}_source"},
     )
     assert f"{variable}={shell}_complete" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a named pipe")
+def test_completion_takes_nothing_from_a_pipe(tmp_path: Path) -> None:
+    """Nor does it wait for one that nobody writes to."""
+    os.mkfifo(tmp_path / "pipe")
+    asked = {"COMP_WORDS": "azure-failover check -c pipe w", "COMP_CWORD": "4"}
+    done = subprocess.run(
+        [sys.executable, "-m", "azure_failover"],
+        env={**os.environ, **asked, "_AZURE_FAILOVER_COMPLETE": "zsh_complete"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    assert done.stdout.strip() == ""
+
+
+IN_BASH = """
+COMP_WORDS=(azure-failover emulator -f eastus = re) COMP_CWORD=5
+_azure_failover_completion azure-failover re =
+echo "${COMPREPLY[@]}"
+"""
+IN_ZSH = """
+echo "${_comps[azure-failover]}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("shell", "before", "after", "told"),
+    [
+        ("bash", "", IN_BASH, "refuse reset\n"),
+        ("zsh", "autoload -Uz compinit; compinit -D -u\n", IN_ZSH, "_azure_failover_completion\n"),
+    ],
+)
+def test_a_real_shell_takes_the_line_on_the_page(
+    shell: str, before: str, after: str, told: str, tmp_path: Path
+) -> None:
+    found = shutil.which(shell)
+    if found is None:
+        pytest.skip(f"needs {shell}")
+    (line,) = re.findall(rf"```sh\n(eval .*{shell}_source.*\n)```", PAGE.read_text("utf-8"))
+    command = tmp_path / "azure-failover"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m azure_failover "$@"\n', "utf-8")
+    command.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(  # noqa: S603
+        [found, "-c", before + line + after],
+        env={**os.environ, "PATH": path, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == told

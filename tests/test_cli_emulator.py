@@ -44,6 +44,17 @@ deployments = ["embeddings"]
 """
 
 
+ENDPOINTS = """
+endpoint = "https://eastus.openai.azure.com"
+api_key = "the-real-secret"
+deployment_name = "the-real-secret"
+
+[[backups]]
+endpoint = "https://westus.openai.azure.com"
+api_key = "the-real-secret"
+"""
+
+
 def serving(*steps: Callable[[], None]) -> Surroundings:
     """Do a step at each look at the regions; then Ctrl-C."""
     left = [*steps]
@@ -121,6 +132,9 @@ def test_tls_comes_with_the_authority_to_trust(
         ("TLS fault without TLS", ["-f", "eastus=tls-alert"], ""),
         ("no such region", ["-f", "uksouth=503"], ""),
         ("a region twice", ["-r", "a", "-r", "a"], ""),
+        ("no name", ["-r", ""], ""),
+        ("a name that no key can hold", ["-r", "East US"], ""),
+        ("a configuration of endpoints", ["fleet.toml"], ENDPOINTS),
         ("no such file", ["nowhere.toml"], ""),
         ("no TOML", ["fleet.toml"], "regions = ["),
         ("an unknown key", ["fleet.toml"], '[[regions]]\nname = "a"\nfoult = "503"'),
@@ -205,6 +219,28 @@ def test_the_picture_shows_what_healed_by_itself_and_fits() -> None:
         lines = file.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (60, "1 cont...astus"),
+        (80, "1 contoso-o...od-eastus "),
+        (90, "1 contoso-openai-prod-eastus "),
+    ],
+)
+def test_regions_whose_names_begin_alike_are_told_apart(
+    columns: int, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))  # a test's output is no terminal
+    names = ["contoso-openai-prod-eastus", "contoso-openai-prod-westus"]
+    with Fleet(names) as fleet:
+        console = Console(file=StringIO(), width=columns)
+        console.print(Board(fleet, dict.fromkeys(names, "up")).picture(Printer()))
+        output = console.file
+        assert isinstance(output, StringIO)
+        assert shown in output.getvalue()
+        assert max(map(len, output.getvalue().splitlines())) <= columns
 
 
 def test_counts_go_on_when_a_region_forgets() -> None:

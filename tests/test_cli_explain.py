@@ -28,6 +28,8 @@ CASES = {
     "a body from a file": ["/openai/v1/responses", "-d", "@body.json"],
     "a body that is not there": ["/openai/v1/responses", "-d", "@nowhere.json"],
     "another origin": ["https://example.com/x?api-key=hidden"],
+    "a body that is no JSON": ["/openai/v1/responses", "-d", f"{{'key': '{KEY}'}}"],
+    "no method": ["/openai/v1/models", "-X", "GET /"],
     "no URL": ["ftp://x:hidden@y"],
     "no URL at all": ["chat/completions"],
     "JSON": [CHAT, "--json"],

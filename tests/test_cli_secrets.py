@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import string
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 from cli_world import run, toml
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from azure_failover._cli.surroundings import Surroundings
 from azure_failover.emulator import Fleet, faults
 
 KEYS = st.text(string.ascii_letters + string.digits + "-_=+/.~", min_size=12, max_size=60)
@@ -112,3 +116,46 @@ def test_config_never_prints_a_key(
     assert result.exit_code == (2 if flaw or unknown else 0)
     assert not [key for key in keys if key in result.output + result.stderr]
     assert not [key for key in keys if base64.b64encode(key.encode()).decode() in result.output]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@given(key=KEYS, place=st.sampled_from(["api-key", "authorization", "query", "body", "other"]))
+def test_the_emulator_prints_no_key_that_a_request_brings(
+    tmp_path: Path, key: str, place: str
+) -> None:
+    """It prints the keys that it made up for its regions, and no other: whoever asks may err."""
+    reach = tmp_path / "reach.toml"
+    headers = {place: key} if place in ("api-key", "authorization") else {}
+    headers |= {"x-key": key} if place == "other" else {}
+    looks = iter([True, True, False])
+
+    def ask(_: float) -> None:
+        if not next(looks):
+            raise KeyboardInterrupt
+        base = tomllib.loads(reach.read_text("utf-8"))["endpoint"]
+        url = f"{base}/openai/deployments/d/chat/completions"
+        params = {"api-version": "v", **({"api-key": key} if place == "query" else {})}
+        body = {"messages": [{"role": "user", "content": key if place == "body" else "Hello"}]}
+        with httpx.Client(trust_env=False) as http:
+            http.post(url, params=params, headers=headers, json=body)
+
+    result = run("emulator", "--write", str(reach), obj=Surroundings(sleep=ask))
+    assert "POST chat/completions d" in result.output
+    assert key not in result.output + result.stderr
+    assert quote(key, safe="") not in result.output
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(keys=st.tuples(KEYS, KEYS), as_regions=st.booleans(), wrong=st.booleans())
+def test_the_emulator_prints_no_key_of_a_file_that_it_cannot_serve(
+    tmp_path: Path, keys: tuple[str, str], as_regions: bool, wrong: bool
+) -> None:
+    """Such as the configuration of real endpoints."""
+    tables = [{"endpoint": keys[1] if wrong else "https://e.example", "api_key": keys[1]}]
+    config = {"endpoint": "https://e.example", "api_key": keys[0], "deployment_name": keys[0]}
+    text = toml({**config, "backups": tables})
+    file = tmp_path / "fleet.toml"
+    file.write_text(text.replace("backups", "regions") if as_regions else text, "utf-8")
+    result = run("emulator", str(file))
+    assert result.exit_code == 2
+    assert not [key for key in keys if key in result.output + result.stderr]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from cli_world import Terminal, agrees, needs_terminal, run, toml
@@ -44,7 +45,7 @@ def test_it_prints_a_line_for_each_round(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
-    def interrupt(_: float) -> None:
+    def interrupt(_: float = 0) -> NoReturn:
         raise KeyboardInterrupt
 
     with Fleet(["eastus"]) as fleet:
@@ -52,6 +53,8 @@ def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
         file.write_text(toml(fleet.config()), "utf-8")
         result = run("watch", "-c", str(file), obj=Surroundings(now=noon, sleep=interrupt))
         agrees("watch", "Ctrl-C", result)
+        result = run("watch", "-c", str(file), obj=Surroundings(clock=interrupt))
+        agrees("watch", "Ctrl-C in the first round", result)
 
 
 def report(name: str, seconds: float | None) -> Report:

@@ -328,8 +328,10 @@ def test_failed_endpoints_can_be_set_and_changed(
     live.clear()
     assert (live, len(live), repr(live), ", ".join(live)) == ([], 0, "[]", "")
     assert connector.failed_endpoints == live
-    with pytest.raises(ValueError, match="is none of the endpoints"):
+    with pytest.raises(ValueError, match="'https://mine.example' is none of the endpoints"):
         live.append("https://mine.example")
+    connector.failed_endpoints = WEST
+    assert live == [WEST]
 
 
 def test_marking_counts_whatever_else_is_under_way(connector: SyncAzureConnector) -> None:

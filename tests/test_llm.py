@@ -244,6 +244,29 @@ def test_an_unknown_name_is_answered_with_the_nearest(name: str, nearest: str) -
     assert isinstance(caught.value, ValueError)
 
 
+@pytest.mark.parametrize("name", ["gpt-4.1-mini", "Azure-GPT-4.1-mini"])
+def test_a_name_that_is_only_written_differently_has_one_near_miss(name: str) -> None:
+    with pytest.raises(UnknownModelError, match="did you mean azure-gpt-4.1-mini\\? ") as caught:
+        LLMFactory.create_llm(name, CONFIG)
+    assert caught.value.near_misses == ("azure-gpt-4.1-mini",)
+
+
+@pytest.mark.parametrize("wrong", [None, 4, b"azure-gpt-4o"])
+def test_a_name_that_is_no_text_is_refused(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="name= is no text"):
+        LLMFactory.create_llm(wrong, CONFIG)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("wrong", [{"user_id": "u"}, "u", create_context])
+async def test_what_is_no_context_is_refused_before_anything_is_sent(wrong: Any) -> None:
+    async with LLMFactory.create_llm("azure-gpt-4o", CONFIG) as llm:
+        with pytest.raises(TypeError, match="ctx is no RequestContext but .*: give create_context"):
+            await llm.get_answer("Hello", wrong)
+        with pytest.raises(TypeError, match="ctx is no RequestContext but"):
+            llm.stream_answer("Hello", wrong)
+
+
 def test_a_name_like_no_other_has_no_near_misses() -> None:
     with pytest.raises(UnknownModelError, match="LLM '@@': LLMFactory.available") as caught:
         LLMFactory.create_llm("@@")

@@ -40,7 +40,7 @@ def test_a_chat_that_breaks_in_the_middle_is_whole_in_the_end(
     fleet["eastus"].fault = fault
 
     async def scenario(client: Any) -> None:
-        async with client.stream(SAID, timeout=0.5) as stream:
+        async with client.stream(SAID, timeout=1.5) as stream:
             events = [event async for event in stream]
             (restarted,) = stream.restarts
             number = events.index(restarted)

@@ -27,6 +27,8 @@ _UNKNOWN_ISSUER: Final = (
     "is signed by an authority that this machine does not trust",
     "if a proxy inspects TLS here, add its authority to the file that SSL_CERT_FILE names",
 )
+PROXY_ADVICE: Final = "check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
+"""What to do where the proxy is at fault."""
 _BLOCKED: Final = "check the address, the port, and the firewalls and proxies on the way"
 
 
@@ -52,13 +54,19 @@ def silent(step: Step, seconds: float) -> Breakdown:
             return Breakdown(f"no answer within {seconds:g} s", advice)
 
 
+def at_the_proxy(step: Step, found: Breakdown) -> Breakdown:
+    """Tell of a step that failed where all goes through a proxy: it is the proxy's connection."""
+    if step not in ("dns", "tcp"):
+        return found
+    return Breakdown(f"at the proxy: {found.what}", PROXY_ADVICE)
+
+
 def broken(step: Step, error: BaseException, seconds: float) -> Breakdown:
     """Tell of a step that failed."""
     if isinstance(error, httpx.TimeoutException):
         return silent(step, seconds)
     if isinstance(error, httpx.ProxyError):
-        advice = "check HTTPS_PROXY and NO_PROXY"
-        return Breakdown(f"the proxy refused: {plain(str(error), '')}", advice)
+        return Breakdown(f"the proxy refused: {plain(str(error), '')}", PROXY_ADVICE)
     links = [*_links(error)]
     if step == "dns" or any(isinstance(link, socket.gaierror) for link in links):
         what = "DNS: the host name is not known"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,10 +20,11 @@ from azure_failover import Client
 from azure_failover._cli.complaints import Complaint, Failure, debug_option
 from azure_failover._cli.diagnosis import plain
 from azure_failover._cli.printing import Printer
+from azure_failover._cli.seconds import Seconds
 from azure_failover._cli.source import config_option, load
 from azure_failover._cli.surroundings import surroundings
 from azure_failover.chat import Usage
-from azure_failover.core.errors import RequestError
+from azure_failover.core.errors import RateLimitError, RequestError, StreamBrokenError
 from azure_failover.core.ledger import Ledger
 from azure_failover.streams import (
     ChatEvent,
@@ -46,7 +47,7 @@ _ADVICE: Final = "run azure-failover check to see what is wrong"
 @click.option("--no-failover", is_flag=True, help="Ask the first endpoint alone.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=Seconds(0, min_open=True),
     metavar="SECONDS",
     help="How long an endpoint may be silent; by default what is configured.",
 )
@@ -65,13 +66,15 @@ def chat(
     "-" reads the message from standard input. The answer goes to standard output, all else to
     standard error. Into a pipe the answer is printed once it is complete.
     """
-    text = sys.stdin.read() if message == "-" else message
+    given = sys.stdin.buffer.read() if message == "-" else _bytes(message)
+    text = _decoded(given, "the message")
     if not text.strip():
         raise Complaint("the message is empty", "write one, or pipe it in and write -")
     config = load(path).config
     messages: list[Mapping[str, str]] = [{"role": "user", "content": text}]
     if system:
-        messages.insert(0, {"role": "system", "content": system})
+        instructions = _decoded(_bytes(system), "--system")
+        messages.insert(0, {"role": "system", "content": instructions})
     printer = Printer(config.redact)
     clock = surroundings().clock
     began = clock()
@@ -88,8 +91,28 @@ def chat(
                 _print_attempts(stream.ledger, printer)
         except RequestError as error:
             _print_attempts(error.ledger, printer)
-            first = str(error).partition("\n")[0].rstrip(":.")
-            raise Failure(plain(config.redact(first), ""), _ADVICE) from error
+            raise _failure(error, config.redact) from error
+
+
+def _bytes(argument: str) -> bytes:
+    """Give an argument as the shell gave it, whatever Python took its bytes for."""
+    return argument.encode("utf-8", "surrogateescape")
+
+
+def _decoded(text: bytes, what: str) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Complaint(f"{what} is not UTF-8 text", "convert it, by iconv say") from None
+
+
+def _failure(error: RequestError, redact: Callable[[str], str]) -> Failure:
+    """Tell in a line what went wrong; the attempts were listed before."""
+    if isinstance(error, StreamBrokenError):
+        return Failure("the answer broke off, and is not whole", "ask again")
+    first = str(error).partition("\n")[0].rstrip(":.")
+    advice = "wait, or raise the quota" if isinstance(error, RateLimitError) else _ADVICE
+    return Failure(plain(redact(first), ""), advice)
 
 
 def _print_answer(events: Iterable[ChatEvent], printer: Printer) -> Usage | None:

@@ -12,9 +12,10 @@ import click
 
 from azure_failover._cli.cautions import Caution, same_region
 from azure_failover._cli.complaints import WRONG, Complaint, debug_option
-from azure_failover._cli.printing import Printer, shortened
+from azure_failover._cli.printing import Printer, name_in, shortened
 from azure_failover._cli.reach import reach
 from azure_failover._cli.report import ASPECTS, Mark, Report
+from azure_failover._cli.seconds import Seconds
 from azure_failover._cli.source import Loaded, complete_endpoint, config_option, load
 from azure_failover._cli.surroundings import surroundings
 
@@ -25,12 +26,14 @@ _CELLS: Final = {
     Mark.NONE: ("-", "dim"),
 }
 _WIDTHS: Final = {"dns": 4, "tcp": 4, "tls": 4, "auth": 5, "deployment": 11, "version": 8}
-_NAME: Final = 18
 _REGION: Final = 15
+_NARROW: Final = 80
+_FIXED: Final = len("x ") + len("  ") + sum(_WIDTHS.values()) + len("99999 ms")
+"""Columns of all but the name and the region."""
 
 timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=Seconds(0, min_open=True),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
@@ -113,11 +116,11 @@ def symbol(report: Report, *, is_utf: bool) -> tuple[str, str]:
 
 
 def _print(reports: Sequence[Report], warnings: Sequence[Caution], printer: Printer) -> None:
-    width = min(_NAME, max(len("endpoint"), *(len(report.name) for report in reports)))
+    width, region = _columns(reports, printer.console.width)
     heads = "".join(f"{aspect:<{space}}" for aspect, space in _WIDTHS.items())
-    printer.line((f"  {'endpoint':<{width}}  {heads}{'region':<{_REGION}}  answer", "bold"))
+    printer.line((f"  {'endpoint':<{width}}  {heads}{'region':<{region}}  answer", "bold"))
     for report in reports:
-        _print_row(report, width, printer)
+        _print_row(report, width, region, printer)
     printer.line()
     for warning in warnings:
         printer.paragraph(str(warning), first="warning: ", indent="         ", style="yellow")
@@ -129,14 +132,23 @@ def _print(reports: Sequence[Report], warnings: Sequence[Caution], printer: Prin
         printer.line((f"{count}, all well" if len(reports) > 1 else f"{count}, well", "bold green"))
 
 
-def _print_row(report: Report, width: int, printer: Printer) -> None:
+def _columns(reports: Sequence[Report], width: int) -> tuple[int, int]:
+    """Share out what a line has left between the names and the regions."""
+    free = max(_NARROW, width) - _FIXED
+    names = max(len("endpoint"), *(len(report.name) for report in reports))
+    regions = max(_REGION, *(len(report.region or "") for report in reports))
+    name = min(names, free - min(regions, _REGION))
+    return name, min(regions, free - name)
+
+
+def _print_row(report: Report, width: int, width_of_region: int, printer: Printer) -> None:
     cells: list[str | tuple[str, str]] = []
     for aspect in ASPECTS:
         text, style = _CELLS[report.marks[aspect]]
         cells.append((f"{text:<{_WIDTHS[aspect]}}", style))
     sign, style = symbol(report, is_utf=printer.is_utf)
-    name = f"{shortened(report.name, width):<{width}}  "
-    region = f"{shortened(report.region or '', _REGION):<{_REGION}}"
+    name = f"{name_in(report.name, width):<{width}}  "
+    region = f"{shortened(report.region or '', width_of_region):<{width_of_region}}"
     row = printer.text((sign, style), f" {name}", *cells, f"{region}{milliseconds(report):>8}")
     row.rstrip()
     printer.console.print(row, soft_wrap=True)

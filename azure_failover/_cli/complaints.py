@@ -42,7 +42,10 @@ class ConfigComplaint(click.ClickException):
     def __init__(self, error: ConfigError) -> None:
         lines = [str(problem) for problem in error.problems]
         where = f"{len(lines)} problems in {error.source}"
-        if len(lines) == 1:
+        if len(lines) == 1 and error.problems[0].path == "file":
+            problem = error.problems[0]
+            super().__init__(f"{error.source} {problem.what}; {problem.remedy}")
+        elif len(lines) == 1:
             super().__init__(f"{error.source}: {lines[0]}")
         else:
             super().__init__("\n  ".join([f"{where}:", *lines]))
@@ -74,6 +77,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except ConfigError as error:
             self._raise(ctx, ConfigComplaint(error), error)
+        except Complaint as complaint:
+            if not isinstance(complaint.__cause__, Exception):
+                raise
+            self._raise(ctx, complaint, complaint.__cause__)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # BrokenPipeError: whoever read has left, and click ends quietly
         except Exception as error:  # noqa: BLE001  (the last resort)

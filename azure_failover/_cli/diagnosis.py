@@ -99,7 +99,7 @@ def plain(text: str, key: str) -> str:
     shown = " ".join(shown.split())
     shown = shown.replace(key, MASK) if key else shown
     if len(shown) > _QUOTED:
-        return shown[: _QUOTED - 3].rpartition(" ")[0] + "..."
+        return shown[: _QUOTED - 3].rpartition(" ")[0].rstrip(" .,;:") + "..."
     return shown
 
 

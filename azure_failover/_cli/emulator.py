@@ -24,12 +24,17 @@ from azure_failover._cli.fleet_file import (
     plan_of,
 )
 from azure_failover._cli.keyboard import keys
-from azure_failover._cli.printing import Printer, shortened
+from azure_failover._cli.printing import Printer, name_in, shortened
 from azure_failover._cli.surroundings import Surroundings, surroundings
 from azure_failover.emulator import Fleet, Recorded, faults
 
 _TICK: Final = 0.2
 """Seconds between two looks at the regions."""
+_NAME: Final = 12
+"""Columns that a region's name has at least."""
+_LAST: Final = len("POST chat/completions gpt-4.1-mini")
+_FIXED: Final = len("> 1 ") + len(" ") + len("delay:2   ") + len("requests  ")
+"""Columns of all but the name and the last request."""
 _KEPT: Final = 1000
 """Requests that a region remembers; the counts go on."""
 
@@ -61,9 +66,12 @@ class FaultOption(_PairType):
         del param
         region, sign, word = incomplete.partition("=")
         names = ctx.params.get("regions") or DEFAULT_REGIONS
-        found = [f"{region}={each}" for each in WORDS if each.startswith(word)]
-        if not sign:
-            found = [f"{each}=" for each in names if each.startswith(region)]
+        fitting = [each for each in names if each.startswith(region)]
+        if not sign and len(fitting) != 1:
+            return [CompletionItem(f"{each}=") for each in fitting]
+        # A shell puts a space behind a single completion: a region alone must not be one.
+        name = region if sign else fitting[0]
+        found = [f"{name}={each}" for each in WORDS if each.startswith(word)]
         return [CompletionItem(each) for each in found]
 
 
@@ -198,17 +206,21 @@ class Board:
 
     def picture(self, printer: Printer) -> RenderableType:
         """Draw the regions, and the keys that there are."""
-        lines = [printer.text((f"  {'region':<15}{'is':<10}{'requests':>8}  the last", "bold"))]
+        longest = max(len(region.name) for region in self._fleet.regions)
+        width = min(max(_NAME, printer.console.width - _FIXED - _LAST), max(_NAME, longest))
+        head = f"  {'region':<{width + 3}}{'is':<10}{'requests':>8}  the last"
+        lines = [printer.text((head, "bold"))]
+        room = printer.console.width - _FIXED - width
         for number, region in enumerate(self._fleet.regions, 1):
             word = self.fault(region.name)
             mark = ">" if number - 1 == self.chosen else " "
-            name = f"{number} {shortened(region.name, 12)}"
+            name = f"{number} {name_in(region.name, width)}"
             lines.append(
                 printer.text(
-                    (f"{mark} {name:<15}", "bold" if mark == ">" else ""),
+                    (f"{mark} {name:<{width + 3}}", "bold" if mark == ">" else ""),
                     (f"{shortened(word, 9):<10}", "green" if word == "up" else "red"),
                     f"{self.counts[region.name]:>8}  ",
-                    (shortened(self.last[region.name], printer.console.width - 37), "dim"),
+                    (shortened(self.last[region.name], room), "dim"),
                 )
             )
         offered = "  ".join(f"{key}={word}" for key, word in KEYS.items())

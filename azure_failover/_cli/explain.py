@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -51,18 +52,30 @@ def _absolute(url: str, config: Config) -> str:
 
 
 def _body(data: str | None) -> bytes:
-    if data is None or not data.startswith("@"):
-        return (data or "").encode()
+    if data is None:
+        return b""
     if data == "@-":
-        return sys.stdin.buffer.read()
+        body = sys.stdin.buffer.read()
+    elif data.startswith("@"):
+        try:
+            body = Path(data[1:]).read_bytes()
+        except OSError as error:
+            what = f"the data cannot be read: {error.strerror}"
+            raise Complaint(what, "check the file") from error
+    else:
+        body = data.encode("utf-8", "surrogateescape")
     try:
-        return Path(data[1:]).read_bytes()
-    except OSError as error:
-        raise Complaint(f"the data cannot be read: {error.strerror}", "check the file") from error
+        json.loads(body)
+    except (ValueError, RecursionError):
+        advice = """give the request's body, such as -d '{"model": "gpt-4.1-mini"}'"""
+        raise Complaint("the data is not JSON", advice) from None
+    return body
 
 
 def _request(method: str, url: str, body: bytes) -> httpx.Request:
     """Build the request; what cannot be one is never quoted, since a URL may hold a key."""
+    if not (method.isascii() and method.isalpha()):
+        raise Complaint("this is no method", "write -X GET, POST or the like")
     headers = {"content-type": "application/json"} if body else {}
     with suppress(httpx.InvalidURL, ValueError):
         request = httpx.Request(method.upper(), url, content=body or None, headers=headers)

@@ -116,6 +116,11 @@ def plan_of(
     known = [each.name for each in tables]
     if twice := next((name for name in known if known.count(name) > 1), None):
         raise Complaint(f"there are two regions {twice!r}", "give each a name of its own")
+    for each in tables:
+        has_key = each.api_key is not None or table.api_key is not None
+        if not _is_name(each.name, has_key=has_key):
+            advice = "give one such as eastus; with an api_key, any" if each.name else "give one"
+            raise Complaint(f"{each.name!r} is no name of a region", advice)
     if unknown := next((name for name in words if name not in known), None):
         raise Complaint(f"there is no region {unknown!r}", f"there is {', '.join(known)}")
     return FleetPlan(
@@ -125,6 +130,12 @@ def plan_of(
         api_key=table.api_key,
         deployment=table.deployment,
     )
+
+
+def _is_name(text: str, *, has_key: bool) -> bool:
+    """Tell whether a region may be called so: a key that is made up has its name in it."""
+    fits_a_key = text.isascii() and text.isprintable() and " " not in text
+    return bool(text.strip()) and (has_key or fits_a_key)
 
 
 def _read(path: Path) -> _FleetTable:

@@ -90,6 +90,14 @@ class Printer:
         return value
 
 
+def name_in(name: str, width: int) -> str:
+    """Fit a name into a column. Names of endpoints often begin alike, so both ends are kept."""
+    if len(name) <= width:
+        return name
+    end = (width - 2) // 2
+    return f"{name[: width - 3 - end]}...{name[-end:]}"
+
+
 def shortened(text: str, width: int) -> str:
     """Cut a text to a column's width."""
     return text if len(text) <= width else text[: width - 3] + "..."

@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 import attrs
 import httpx
 
-from azure_failover._cli.breakdown import Breakdown, Step, broken, silent
+from azure_failover._cli.breakdown import (
+    PROXY_ADVICE,
+    Breakdown,
+    Step,
+    at_the_proxy,
+    broken,
+    silent,
+)
+from azure_failover._cli.complaints import Complaint
 from azure_failover._cli.diagnosis import Answer, Asked, Diagnosis, diagnose, plain
 from azure_failover._cli.probe import Probe, first_probe
 from azure_failover._cli.report import Aspect, Mark, Report
@@ -194,6 +202,8 @@ class _Check:
 
     def report_broken(self, breakdown: Breakdown) -> Report:
         """Tell of an endpoint that gave no answer."""
+        if self.pool.proxy is not None:
+            breakdown = at_the_proxy(self.progress.step, breakdown)
         diagnosis = Diagnosis(problem=breakdown.what, remedy=breakdown.remedy)
         return self._report(None, diagnosis)
 
@@ -257,14 +267,12 @@ def reach(
     )
     running: list[tuple[_Check, Future[Report]]] = []
     for index in indices:
-        pool = upstream.sync_at(index)
-        assert isinstance(pool, _Pool)
         check = _Check(
             endpoint=config.endpoints[index],
             inherits_key=inherits_key[index],
             is_chat=is_chat,
             timeout=timeout,
-            pool=pool,
+            pool=_pool(upstream, index),
             surroundings=surroundings,
         )
         running.append((check, _started(check)))
@@ -272,6 +280,27 @@ def reach(
         return [_awaited(check, future, surroundings) for check, future in running]
     finally:
         upstream.close()
+
+
+def _pool(upstream: Upstream[httpx.Request, httpx.Response], index: int) -> _Pool:
+    """Make what connects to an endpoint.
+
+    Raises:
+        Complaint: What the environment says of certificates or proxies cannot be used.
+    """
+    try:
+        pool = upstream.sync_at(index)
+    except ImportError as error:
+        what = "the environment names a SOCKS proxy, and these need another package"
+        raise Complaint(what, "pip install 'httpx[socks]', or see to NO_PROXY") from error
+    except OSError as error:  # ssl.SSLError is one
+        what = "SSL_CERT_FILE or SSL_CERT_DIR names what holds no certificates"
+        raise Complaint(what, "correct it, or unset it") from error
+    except (ValueError, httpx.InvalidURL) as error:
+        what = "the environment names a proxy at what is no URL of one"
+        raise Complaint(what, PROXY_ADVICE) from error
+    assert isinstance(pool, _Pool)
+    return pool
 
 
 def _started(check: _Check) -> Future[Report]:

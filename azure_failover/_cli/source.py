@@ -15,7 +15,7 @@ from azure_failover._cli import origins
 from azure_failover._cli.cautions import Caution, cautions
 from azure_failover._cli.complaints import Complaint
 from azure_failover._cli.origins import Origins
-from azure_failover.core._sources import BACKUP_PREFIX, PRIMARY_VARIABLES
+from azure_failover.core._sources import BACKUP_PREFIX, PRIMARY_VARIABLES, from_toml_text
 from azure_failover.core.config import Config
 from azure_failover.core.errors import ConfigError
 
@@ -67,9 +67,7 @@ def load(path: Path | None) -> Loaded:
         ConfigError: It cannot be used.
     """
     if path is not None:
-        config = Config.from_toml(path)
-        data = tomllib.loads(path.read_text("utf-8"))
-        return Loaded(config, str(path), origins.of_a_file(data, os.environ))
+        return _loaded(path)
     names = {name for names in PRIMARY_VARIABLES.values() for name in names}
     if not any(name in names or name.startswith(BACKUP_PREFIX) for name in os.environ):
         needed = ", ".join(PRIMARY_VARIABLES[field][0] for field in ("endpoint", "api_key"))
@@ -81,10 +79,27 @@ def load(path: Path | None) -> Loaded:
     return Loaded(config, "the environment", origins.of_the_environment(os.environ))
 
 
+def _loaded(path: Path) -> Loaded:
+    """Read a file, once: it may be a pipe, such as ``<(decrypt fleet.toml)``."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise Complaint(f"{path} cannot be read: {error.strerror}", "check the path") from error
+    except ValueError:
+        raise Complaint(f"{path} is not UTF-8 text", "give a TOML file") from None
+    read = from_toml_text(text, os.environ, source=str(path))
+    if isinstance(read, ConfigError):
+        raise read
+    return Loaded(Config(*read), str(path), origins.of_a_file(tomllib.loads(text), os.environ))
+
+
 def complete_endpoint(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete the name of an endpoint, for the shell."""
+    path: Path | None = context.params.get("path")
+    if path is not None and not path.is_file():
+        return []  # reading a pipe would take from it, or hang
     try:
-        config = load(context.params.get("path")).config
+        config = load(path).config
     except (Complaint, ConfigError, OSError, ValueError):
         return []
     return [each.name for each in config.endpoints if each.name.startswith(incomplete)]

@@ -15,8 +15,9 @@ from rich.live import Live
 
 from azure_failover._cli.check import checked, chosen, milliseconds, symbol, timeout_option
 from azure_failover._cli.complaints import WRONG, debug_option
-from azure_failover._cli.printing import Printer, shortened
+from azure_failover._cli.printing import Printer, name_in, shortened
 from azure_failover._cli.report import Report
+from azure_failover._cli.seconds import Seconds
 from azure_failover._cli.source import complete_endpoint, config_option, load
 from azure_failover._cli.surroundings import Surroundings, surroundings
 
@@ -24,7 +25,10 @@ _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS: Final = ".:-=+*%#"
 _ROUNDS: Final = 30
 """How many rounds the strip of an endpoint shows."""
+_REGION: Final = 15
 _NAME: Final = 18
+_FIXED: Final = len("x   99999 ms    ") + _ROUNDS + len("  ") + _REGION
+"""Columns of all but the name, which has at least 18."""
 
 
 @click.command(short_help="Check every endpoint over and over.")
@@ -33,7 +37,7 @@ _NAME: Final = 18
 @click.option("--chat", is_flag=True, help="Ask for real completions; each costs some tokens.")
 @click.option(
     "--interval",
-    type=click.FloatRange(0),
+    type=Seconds(0),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
@@ -72,6 +76,8 @@ def watch(
     else:
         for _ in watched.rounds():
             printer.line(round_line(watched.now, watched.reports))
+    if not watched.number:
+        raise click.Abort  # Ctrl-C in the first round
     if not all(report.is_well for report in watched.reports):
         sys.exit(WRONG)
 
@@ -169,14 +175,15 @@ def _show(watched: Watched, printer: Printer, heading: str) -> None:
 def picture(watched: Watched, printer: Printer, heading: str) -> RenderableType:
     """Draw the last round and those before."""
     peak = max((taken for past in watched.history.values() for taken in past if taken), default=0.0)
-    width = min(_NAME, max(len(report.name) for report in watched.reports))
+    room = max(_NAME, printer.console.width - _FIXED)
+    width = min(room, max(len(report.name) for report in watched.reports))
     lines = [printer.text((f"{watched.now}  round {watched.number}, {heading}", "bold"))]
     for report in watched.reports:
         past = strip(watched.history[report.name], peak, is_utf=printer.is_utf)
         sign, style = symbol(report, is_utf=printer.is_utf)
         took = milliseconds(report) if report.is_well else ""
-        name = f" {shortened(report.name, width):<{width}}  {took:>8}  "
-        region = shortened(report.region or "", 15)
+        name = f" {name_in(report.name, width):<{width}}  {took:>8}  "
+        region = shortened(report.region or "", _REGION)
         parts = [(sign, style), (name, ""), (f"{past:<{_ROUNDS}}  ", "cyan"), (region, "dim")]
         lines.append(printer.text(*parts))
         if report.problem is not None:

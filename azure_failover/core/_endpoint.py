@@ -174,7 +174,7 @@ class Endpoint:
             **fields,
         )
         flaws = [*endpoint_flaws(values_of(self)), *_kind_flaws(self)]
-        raise_flaws(flaws, f"Endpoint {self.name!r}".rstrip(" '"))
+        raise_flaws(flaws, f"Endpoint {self.name!r}" if self.name else "Endpoint")
 
     @property
     def base(self) -> BaseUrl:

@@ -269,6 +269,17 @@ def from_toml(path: str | os.PathLike[str], env: Mapping[str, str]) -> Parts | C
     except (OSError, ValueError) as error:
         what = error.strerror if isinstance(error, OSError) and error.strerror else "is not UTF-8"
         return ConfigError([Problem("file", f"cannot be read: {what}", "check it")], source=source)
+    return from_toml_text(text, env, source=source)
+
+
+def from_toml_text(text: str, env: Mapping[str, str], *, source: str) -> Parts | ConfigError:
+    """Read the text of a TOML file.
+
+    Args:
+        text: The text.
+        env: The environment variables.
+        source: What to call the file in an error.
+    """
     try:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # tomllib lets int's own errors through

@@ -967,3 +967,10 @@ def test_any_source_is_told_by_its_type(tmp_path: Path) -> None:
     expected = Config.from_dict(VALID, env={})
     assert Config.of(VALID) == expected
     assert Config.of(write(tmp_path, TOML.partition("[[")[0])) == expected
+
+
+@pytest.mark.parametrize("name", ["", "westus"])
+def test_an_error_of_an_endpoint_says_its_name_if_it_has_one(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Endpoint(endpoint="https://w.example", deployment_name="", api_key="k", name=name)
+    assert caught.value.source == ("Endpoint 'westus'" if name else "Endpoint")
