@@ -22,18 +22,29 @@ def install(session: nox.Session, *groups: str, editable: bool = False) -> None:
     session.install("-q", *packages, *nox.project.dependency_groups(PYPROJECT, *groups))
 
 
+def run_tests(session: nox.Session, **environment: str) -> None:
+    """Run pytest; keep its rewritten modules, which every worker would make anew."""
+    install(session, "tests", editable=True)
+    arguments = session.posargs or ["-n", "4", "-q"]
+    session.run("pytest", *arguments, env={"PYTHONDONTWRITEBYTECODE": "", **environment})
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
     """The whole suite on the Python that runs nox."""
-    install(session, "tests", editable=True)
-    session.run("pytest", *(session.posargs or ["-n", "4", "-q"]))
+    run_tests(session)
+
+
+@nox.session
+def tests_thorough(session: nox.Session) -> None:
+    """The whole suite, each property with ten times as many examples."""
+    run_tests(session, HYPOTHESIS_PROFILE="thorough")
 
 
 @nox.session(python=PYTHONS)
 def tests_all(session: nox.Session) -> None:
     """The whole suite on every supported Python."""
-    install(session, "tests", editable=True)
-    session.run("pytest", *(session.posargs or ["-n", "4", "-q"]))
+    run_tests(session)
 
 
 @nox.session

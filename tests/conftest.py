@@ -6,15 +6,16 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from examples import USUAL
 from hypothesis import settings
 from worlds import WORLDS, World
 
 from azure_failover.emulator import Fleet
 
 # These machines are shared: how long an example takes says nothing about the code.
-settings.register_profile("default", deadline=None)
-settings.register_profile("thorough", deadline=None, max_examples=2000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.register_profile("quick", deadline=None, max_examples=USUAL)
+settings.register_profile("thorough", deadline=None, max_examples=10 * USUAL)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from cli_world import run, toml
+from examples import examples
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from azure_failover._cli.surroundings import Surroundings
@@ -54,7 +55,7 @@ def leaking(status: int, place: str, text: str) -> faults.Status:
     return faults.Status(status, headers, body)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60))
 @given(
     keys=st.tuples(KEYS, KEYS),
     status=STATUSES,
@@ -91,7 +92,7 @@ def test_no_endpoint_makes_a_command_print_a_key(
     assert "\x1b" not in result.output
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 @given(
     keys=st.tuples(KEYS, KEYS),
     options=st.sampled_from(["", "--json", "--all"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 from scripted_flight import (
     Answer,
@@ -44,7 +45,7 @@ TURNS = st.lists(
     st.sampled_from((0.0, 0.5, 3.0)),
     st.sampled_from((1.0, 2.0, 10.0)),
 )
-@settings(max_examples=400)
+@settings(max_examples=examples(120))
 def test_extra_attempts_stay_within_budget_over_any_window(
     turns: list[tuple[float, int, bool]], share: float, rate: float, capacity: float
 ) -> None:
@@ -186,7 +187,7 @@ SCRIPTS = st.lists(
 
 
 @given(SCRIPTS, st.sampled_from((0.0, 0.05, 0.2, 1.0)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_fleet_stays_within_its_budget_over_any_window(
     script: list[tuple[float, Outcome, Outcome, bool]], share: float
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover import Config, ConfigError, Problem, Secret
@@ -71,7 +72,7 @@ def test_each_alias_is_read_and_the_first_that_is_set_counts(
     assert (both.reveal() if field == "api_key" else both) == values[0]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.integers(0, 200), unique=True, min_size=1, max_size=5))
 def test_backups_come_in_the_order_of_their_numbers(numbers: list[int]) -> None:
     """Numbers are numbers: 10 comes after 9, and gaps do not matter."""

@@ -17,13 +17,14 @@ from core_strategies import (
     config_dicts,
     sync_token,
 )
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover import Config, ConfigError, Endpoint, Problem, Secret
 from azure_failover.core._base_url import BaseUrl, BaseUrlProblem
 from azure_failover.core.config import DEFAULT_API_VERSION
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=examples(50), deadline=None)
 
 
 def plain(endpoint: Endpoint, field: str) -> object:
@@ -195,7 +196,7 @@ def test_an_address_means_the_same_with_and_without_its_api_path(address: str) -
         assert BaseUrl.parse(f"{base}{end}") == base
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sampled_from(("https://h", "http://[::1]:8080", "https://H.example:443")), PATHS)
 def test_the_normal_form_of_an_address_is_stable(origin: str, path: str) -> None:
     """What was parsed once is parsed again to the same: the normal form is a fixed point."""
@@ -204,7 +205,7 @@ def test_the_normal_form_of_an_address_is_stable(origin: str, path: str) -> None
         assert BaseUrl.parse(str(base)) == base
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=40) | st.text(max_size=30).map(lambda text: f"https://{text}"))
 def test_any_text_is_an_address_or_a_problem(text: str) -> None:
     """Nothing that a user may write as an address raises, and no problem quotes it."""

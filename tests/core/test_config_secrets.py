@@ -21,6 +21,7 @@ from core_strategies import (
     Data,
     config_dicts,
 )
+from examples import examples
 from hypothesis import given, settings, strategies as st
 from rich.console import Console
 from rich.traceback import Traceback
@@ -158,7 +159,7 @@ def broken_dicts(draw: st.DrawFn) -> tuple[Data, list[str]]:
     return data, keys
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(broken_dicts())
 @pytest.mark.filterwarnings("ignore:.*max_retries:UserWarning")
 def test_no_error_shows_a_key_wherever_it_stands(broken: tuple[Data, list[str]]) -> None:
@@ -170,7 +171,7 @@ def test_no_error_shows_a_key_wherever_it_stands(broken: tuple[Data, list[str]])
         assert not [key for key in keys if key.casefold() in shown]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(config_dicts())
 def test_no_configuration_shows_its_keys(data: Data) -> None:
     """Promise 6: neither repr nor the dict form show a key, unless it is asked to."""
@@ -303,7 +304,7 @@ def test_secrets_compare_by_their_text_and_never_with_text() -> None:
 
 
 @given(st.lists(KEYS, min_size=1, max_size=3), st.text(max_size=10))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_redacted_text_holds_no_key(keys: list[str], between: str) -> None:
     """Promise 6: text from outside is masked before it is kept, even if one key begins another."""
     keys = [*keys, keys[0] + "tail"]
@@ -337,7 +338,7 @@ def refusal_of_endpoint(sealed: Sealed) -> Exception:
     raise AssertionError("accepted")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(PROVIDERS | st.just(partial(print, SHOWN)), CREDENTIALS, st.data())
 def test_no_frame_of_an_endpoint_shows_a_provider_or_a_credential(
     provider: Any, credential: Any, data: st.DataObject

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 from core_strategies import plain_config
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.core.course import ANYWHERE, NO_STATE, Course, Reach, State, plot, state_in
@@ -112,7 +113,7 @@ HOMES = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 2))
 NAMED = st.lists(st.sampled_from("abcdefgh"), max_size=5)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(80))
 @given(HOMES, NAMED, st.sampled_from((CHAT, RESPONSES, habit_of("GET", "/files/x"))))
 def test_the_first_known_id_decides(homes: dict[str, int], ids: list[str], habit: Habit) -> None:
     """Promise 8, for any ids: pinned to the maker of the first one that is known."""

@@ -7,6 +7,7 @@ from math import inf
 
 import pytest
 from core_strategies import plain_config
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.core.course import Course, Reach
@@ -32,7 +33,7 @@ def order_of(fleet: Fleet, now: float) -> list[int]:
     return order
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.integers(1, 6).flatmap(lambda count: st.tuples(st.just(count), st.sets(st.integers(0, 5))))
 )
@@ -210,7 +211,7 @@ def test_an_endpoint_that_comes_back_misconfigured_is_told_as_misconfigured() ->
 # Reset and late results.
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(effects=st.lists(st.sampled_from(Effect), min_size=1, max_size=8), has_failed=st.booleans())
 def test_a_reset_forgets_everything_and_what_is_under_way_changes_nothing(
     effects: list[Effect], *, has_failed: bool
@@ -244,7 +245,7 @@ def test_the_attempts_after_a_reset_count_again() -> None:
     assert order_of(fleet, 0.5) == [1, 0]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     steps=st.lists(st.sampled_from(("start", "fail", "flag", "land", "wait")), max_size=15),
     which=st.randoms(use_true_random=False),

@@ -23,6 +23,7 @@ from clockwork import (
     courses,
     within,
 )
+from examples import examples
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 from reference_health import SAYS_NOTHING
@@ -359,4 +360,6 @@ class FleetMachine(Clockwork):
 
 
 TestFleetMachine = FleetMachine.TestCase
-TestFleetMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestFleetMachine.settings = settings(
+    max_examples=examples(60), stateful_step_count=50, deadline=None
+)

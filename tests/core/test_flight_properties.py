@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 import attrs
+from examples import examples
 from hypothesis import given, settings, strategies as st
 from scripted_flight import Answer, Clock, Outcome, Trip, Trouble, WatchedFleet, fly
 
@@ -204,7 +205,7 @@ def expected(scene: Scene) -> Expectation:
             return found
 
 
-LAWS = settings(max_examples=250, deadline=None)
+LAWS = settings(max_examples=examples(100), deadline=None)
 
 
 @LAWS

@@ -13,6 +13,7 @@ from typing import TypeAlias, assert_never
 
 import attrs
 from clockwork import HINTS, KINDS, LUCK, MOST, ORIGINS, POLICIES, TIERS, Clockwork, courses, within
+from examples import examples
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 from scripted_flight import Response, TroubleError
@@ -548,4 +549,6 @@ class FlightMachine(Clockwork):
 
 
 TestFlightMachine = FlightMachine.TestCase
-TestFlightMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestFlightMachine.settings = settings(
+    max_examples=examples(60), stateful_step_count=50, deadline=None
+)

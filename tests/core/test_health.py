@@ -6,6 +6,7 @@ from math import inf
 from typing import TypeAlias
 
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.core.health import (
@@ -25,7 +26,7 @@ from azure_failover.core.verdict import RETRY_AFTER_CAP, Effect
 
 PACING = Pacing(pause=1.0, max_pause=300.0, probe_lease=30.0, may_return=True)
 NEUTRAL = (Effect.NEUTRAL, Effect.THROTTLED)
-SOME = settings(max_examples=150, deadline=None)
+SOME = settings(max_examples=examples(75), deadline=None)
 
 
 def healthy(pacing: Pacing = PACING) -> Health:
@@ -265,7 +266,7 @@ def test_what_ended_within_the_window_is_not_waited_for() -> None:
     assert health.finish(second, Effect.FAILURE, 41.0) is Cue.TRIPPED
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.floats(3.1, 100.0))
 def test_one_request_at_a_time_trips_at_its_first_failure(
     outcomes: list[bool], apart: float
@@ -280,7 +281,7 @@ def test_one_request_at_a_time_trips_at_its_first_failure(
     assert health.state is State.HEALTHY
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=40), st.floats(0.0, 100.0))
 def test_one_request_at_a_time_trips_at_its_second_failure_in_a_row(
     outcomes: list[bool], apart: float
@@ -328,7 +329,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(STEPS, st.lists(st.tuples(st.integers(0, 60), st.sampled_from(NEUTRAL)), max_size=10))
 def test_neutral_attempts_change_no_later_decision(
     steps: list[Step], neutral: list[tuple[int, Effect]]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings, strategies as st
 
 from azure_failover.core.hints import duration, hint_in, reset_in, retry_after
@@ -54,7 +55,7 @@ def test_a_hint_is_read_in_any_form(
     st.none() | st.text(max_size=20) | st.floats().map(str),
     st.none() | st.text(max_size=30) | st.from_regex(r"[A-Z][a-z]{2}, \d+ Jan -?\d+ [\d:+ -]*"),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_hint_is_never_negative_and_never_endless(
     milliseconds: str | None, value: str | None
 ) -> None:

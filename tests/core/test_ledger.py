@@ -6,6 +6,7 @@ import copy
 import pickle
 
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover import Entry, Ledger, Phase
@@ -72,7 +73,7 @@ def test_an_entry_reads_as_a_line(entry: Entry, line: str) -> None:
     assert str(entry) == line
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(ENTRIES, st.booleans())
 def test_a_ledger_is_a_value(entries: tuple[Entry, ...], is_exhausted: bool) -> None:
     """Equal entries make equal ledgers, copied, pickled, or written out late."""
@@ -87,7 +88,7 @@ def test_a_ledger_is_a_value(entries: tuple[Entry, ...], is_exhausted: bool) -> 
     assert ledger != entries
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(ENTRIES)
 def test_attempts_are_the_entries_that_were_sent(entries: tuple[Entry, ...]) -> None:
     """Promise 10: skips are listed, and told apart from attempts."""

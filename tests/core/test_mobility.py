@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.core.mobility import COLLECTIONS, MOVING, Habit, Mobility, habit_of
@@ -91,7 +92,7 @@ PATHS = st.lists(
 ).map(lambda parts: "/" + "/".join(parts))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(METHODS, PATHS)
 def test_nothing_moves_that_the_table_does_not_list(method: str, path: str) -> None:
     """Promise 8, for any path: never an error, and free only what is listed."""

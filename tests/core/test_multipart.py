@@ -14,6 +14,7 @@ import attrs
 import httpx
 import pytest
 from core_strategies import DEPLOYMENTS
+from examples import examples
 from hypothesis import assume, given, settings, strategies as st
 
 from azure_failover.core.body import rename_deployment
@@ -154,7 +155,7 @@ def parsed(kind: str, body: bytes) -> list[Part]:
     ]
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(120))
 @given(forms())
 def test_only_the_field_model_changes(form: tuple[str, list[Value | Framing]]) -> None:
     """Promise 7: each form field ``model`` that is mapped is renamed; every other byte stays."""
@@ -165,7 +166,7 @@ def test_only_the_field_model_changes(form: tuple[str, list[Value | Framing]]) -
     assert (changed is body) == (renamed(pieces) == body)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(75))
 @given(forms())
 def test_a_renamed_form_says_the_same_but_for_the_model(
     form: tuple[str, list[Value | Framing]],
@@ -185,7 +186,7 @@ def test_a_renamed_form_says_the_same_but_for_the_model(
     assert parsed(kind, changed) == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(75))
 @given(forms(), st.floats(0, 1))
 def test_a_form_that_was_cut_off_cannot_be_read(
     form: tuple[str, list[Value | Framing]], share: float

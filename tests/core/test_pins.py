@@ -6,6 +6,7 @@ import json
 from typing import Any, Literal, cast
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings, strategies as st
 
 from azure_failover.core.pins import IdScanner, Marks, pin_marks, referenced_ids
@@ -202,7 +203,7 @@ def test_a_chat_stays_where_its_files_and_audio_are(
     assert marks(request, "chat") == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(REQUESTS, st.sampled_from(("responses", "chat")), st.randoms(use_true_random=False))
 @example({"previous_response_id": "resp_1"}, "responses", None)
 def test_how_a_body_is_written_does_not_matter(data: Data, kind: Kind, random: Any) -> None:
@@ -227,7 +228,7 @@ def test_a_key_may_be_spelled_with_escapes() -> None:
     assert pin_marks(b'{"\\u0066ile_id": "x"}', "chat") is None
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(
     st.binary(max_size=60)
     | st.text('{}[]":,id\\u0 "id":"msg_1"', max_size=40).map(str.encode)
@@ -302,7 +303,7 @@ def ids_of(value: object) -> list[str]:
     return found
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(
     st.lists(ANSWERS, min_size=1, max_size=3),
     st.sampled_from((None, 1)),
@@ -326,7 +327,7 @@ def test_ids_are_learned_from_an_answer_however_it_is_split(
     assert [one for byte in body for one in scanner.feed(bytes((byte,)))] == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(
     st.lists(
         st.sampled_from((b'"id"', b'"', b"\\", b":", b" ", b" " * 15, b"x", b"x" * 250, b'"id":"'))

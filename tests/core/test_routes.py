@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from core_strategies import DEPLOYMENTS, SEGMENTS, VERSIONS
+from examples import examples
 from hypothesis import assume, given, settings, strategies as st
 
 from azure_failover.core._base_url import BaseUrl
@@ -17,7 +18,7 @@ from azure_failover.core.routes import (
     renamed_segment,
 )
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=examples(75), deadline=None)
 
 PREFIXES = (
     st.lists(SEGMENTS, max_size=3)

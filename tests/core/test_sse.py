@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import example, given, settings, strategies as st
 
 from azure_failover.core.sse import (
@@ -92,7 +93,7 @@ def streams(draw: st.DrawFn) -> bytes:
     return bom + "".join(line + end for line, end in lines).encode() + tail
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(120))
 @given(streams(), CUTS)
 @example(b"data: a\r\n\r\ndata: b\r\r\n", [8])
 @example(b"\xef\xbb\xbfdata: a\n\n", [1, 2, 3])
@@ -435,7 +436,7 @@ def last_word(operation: str, stream: bytes) -> tuple[Sort, str]:
             return Sort.CONTENT, ""
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(120))
 @given(told_streams(), CUTS)
 def test_the_follower_comes_to_what_the_decoder_comes_to(
     told: tuple[str, bytes, bytes], cuts: list[int]
@@ -449,7 +450,7 @@ def test_the_follower_comes_to_what_the_decoder_comes_to(
     assert (sort, "" if error is None else error.code) == last_word(operation, opening + rest)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(told_streams(), CUTS)
 def test_the_follower_hears_of_events_when_they_are_complete(
     told: tuple[str, bytes, bytes], cuts: list[int]

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pytest
 from core_strategies import plain_config
+from examples import examples
 from hypothesis import given, settings, strategies as st
 from scripted_flight import Answer, Clock, Outcome, Trouble, WatchedFleet, fly
 
@@ -245,7 +246,7 @@ def taken(fleet: Fleet, order: Order, now: float, course: Course = ANYWHERE) -> 
     return found
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(75))
 @given(
     st.lists(st.integers(0, 2), min_size=1, max_size=5),
     st.sampled_from(STRATEGIES),

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.core.sse import ServerSentEvent, error_in
@@ -233,7 +234,7 @@ def test_json_of_any_depth_is_read_without_an_error() -> None:
     assert error_facts(b'{"error":' * 100_000) == (None, "")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(
     st.binary(max_size=40)
     | st.recursive(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from emulator_calls import client_of, dated, key, plain, v1
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.emulator import Fleet, Region, RegionSpec, faults
@@ -50,7 +51,7 @@ def east(fleet: Fleet) -> Region:
     return fleet["eastus"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(content=st.binary(max_size=200), texts=st.lists(st.text(max_size=20), max_size=3))
 def test_a_form_is_recorded_as_it_was_sent(
     fleet: Fleet, client: httpx.Client, content: bytes, texts: list[str]

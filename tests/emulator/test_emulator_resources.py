@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulator_calls import client_of, dated, key, plain, said, v1
+from examples import examples
 from hypothesis import example, given, settings, strategies as st
 
 from azure_failover.emulator import Fleet, Region
@@ -312,7 +313,7 @@ VALUES: st.SearchStrategy[object] = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     route=st.sampled_from(POSTED),
     body=st.dictionaries(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulator_calls import VERSION, ask, client_of, dated, key, said
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.emulator import Dialect, Fleet, Region, RegionSpec
@@ -137,7 +138,7 @@ def embed(client: httpx.Client, region: Region, body: dict[str, object]) -> http
     return client.post(url, headers=key(region), json=body)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(texts=st.lists(st.text(max_size=20), min_size=1, max_size=4), size=st.integers(1, 64))
 def test_an_embedding_is_a_unit_vector_that_depends_on_its_text_alone(
     fleet: Fleet, client: httpx.Client, texts: list[str], size: int

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from attrs import evolve
 from emulator_calls import client_of, dated, key, said, soon, v1
+from examples import examples
 from hypothesis import given, settings, strategies as st
 
 from azure_failover.emulator import Fleet, Region, RegionSpec, StreamShape, faults
@@ -124,7 +125,7 @@ shapes = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(shape=shapes, route=st.sampled_from(ROUTES))
 def test_every_shape_tells_the_same_events(
     fleet: Fleet, client: httpx.Client, shape: StreamShape, route: str
@@ -137,7 +138,7 @@ def test_every_shape_tells_the_same_events(
     assert meant(receive(client, region, route)) == plain
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     shape=shapes,
     route=st.sampled_from(ROUTES),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, Final
 
 import attrs
 import httpx
-from worlds import Session
+from worlds import NO_TRUST, Session
 
 from azure_failover import Ledger, ledger_of
 from azure_failover.emulator import Fleet, Region
@@ -27,8 +26,6 @@ COUNTS: Final[Mapping[str, int]] = {CHAT: 7, RESPONSES: 11}
 CONTENT: Final = 2
 """The place of the first event with content, of either kind."""
 LAST: Final[Mapping[str, bytes]] = {CHAT: b"[DONE]", RESPONSES: b"response.completed"}
-_NO_TRUST: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Plain http needs no trust store, and loading one takes longer than a stream."""
 _IDS: Final = re.compile(rb"(chatcmpl-[a-z]+-|resp_|msg_)[0-9a-f]+")
 
 
@@ -104,7 +101,7 @@ def bare(region: Region, path: str = CHAT) -> bytes:
     body = bytearray()
     url, headers = region.url + path, {"api-key": region.api_key}
     with (
-        httpx.Client(timeout=5, trust_env=False, verify=_NO_TRUST) as client,
+        httpx.Client(timeout=5, trust_env=False, verify=NO_TRUST) as client,
         client.stream("POST", url, json=ASKED[path], headers=headers) as response,
     ):
         for chunk in response.iter_raw():

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import anyio
 import attrs
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 from scripted import Raise, Status, scripted
 from worlds import WORLDS, World
@@ -111,7 +112,7 @@ def config_of(primary: Kind, backup: Kind) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.sampled_from(WORLDS),
     st.sampled_from(kinds("A")),

@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 from worlds import WORLDS, World
 
@@ -274,7 +275,7 @@ CREDENTIALS = st.dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(50))
 @given(
     st.lists(st.tuples(FAULTS, FAULTS, FAULTS), min_size=1, max_size=4),
     CREDENTIALS,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from examples import examples
 from hypothesis import given, settings, strategies as st
 from worlds import WORLDS, Session, World
 
@@ -202,7 +203,7 @@ def test_a_body_that_is_gone_is_not_sent_again(
 # Credentials, as regions see them.
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.sampled_from(WORLDS),
     st.lists(st.sampled_from(("key", "token", "header")), min_size=2, max_size=2),

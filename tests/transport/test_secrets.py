@@ -32,15 +32,21 @@ ECHOES = [
 ]
 
 
+class Plain(Traceback):
+    """A traceback without colours: to find them takes rich seconds, frame by frame."""
+
+    @classmethod
+    def _guess_lexer(cls, filename: str, code: str) -> str:  # noqa: ARG003  (rich's signature)
+        return "text"
+
+
 def rendered(error: BaseException) -> str:
     """Show an exception as the handlers that print local variables would, but for our frame."""
     assert error.__traceback__ is not None
     error = error.with_traceback(error.__traceback__.tb_next)
     out = io.StringIO()
     console = Console(file=out, width=500, no_color=True)
-    console.print(
-        Traceback.from_exception(type(error), error, error.__traceback__, show_locals=True)
-    )
+    console.print(Plain.from_exception(type(error), error, error.__traceback__, show_locals=True))
     lines = traceback.TracebackException.from_exception(error, capture_locals=True).format()
     return out.getvalue() + "".join(lines) + repr(error) + str(error)
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, settings, strategies as st
 from stream_calls import (
     ASKED,
@@ -198,7 +199,7 @@ ANY_FAULT = st.one_of(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANY_FAULT, SHAPES, st.sampled_from(PATHS))
 def test_no_shape_and_no_break_ever_gives_a_mixture_or_a_short_success(
     session: Session, regions: Fleet, fault: Any, shape: StreamShape, path: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+from examples import examples
 from hypothesis import given, settings, strategies as st
 from scripted import Clock, Closings, Outcome, Raise, Status, call, scripted
 from worlds import WORLDS, World
@@ -136,7 +137,7 @@ def perform(
     return told, sent, closings, made
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(scripts, policies, headers, queries)
 def test_every_world_takes_the_same_decisions(
     script: list[tuple[float, tuple[Outcome, ...]]],
@@ -150,7 +151,7 @@ def test_every_world_takes_the_same_decisions(
         assert other == first
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(scripts, policies, headers, queries, st.sampled_from([WORLDS[0], WORLDS[3]]))
 def test_a_key_goes_to_its_own_endpoint_and_is_the_only_credential(
     script: list[tuple[float, tuple[Outcome, ...]]],
@@ -171,7 +172,7 @@ def test_a_key_goes_to_its_own_endpoint_and_is_the_only_credential(
         assert not any(key in everything for key in KEYS.values() if key != own)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(scripts, policies, st.sampled_from([WORLDS[0], WORLDS[3]]))
 def test_requests_are_not_changed_and_responses_are_closed_once(
     script: list[tuple[float, tuple[Outcome, ...]]], policy: dict[str, Any], world: World
@@ -187,7 +188,7 @@ def test_requests_are_not_changed_and_responses_are_closed_once(
         assert request.extensions["timeout"]["pool"] is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(scripts, st.sampled_from([WORLDS[0], WORLDS[3]]))
 def test_host_content_length_and_deployment_agree_with_the_target(
     script: list[tuple[float, tuple[Outcome, ...]]], world: World

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import anyio.from_thread
 import attrs
@@ -16,6 +17,9 @@ import azure_failover.httpx2
 from azure_failover import ConfigSource
 
 Colour = Literal["sync", "asyncio", "trio"]
+
+NO_TRUST: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Trusts nobody. Plain http needs no trust store, and to load one takes longer than a request."""
 
 
 @attrs.frozen
@@ -33,7 +37,11 @@ class World:
     def session(
         self, config: ConfigSource, *, timeout: float | None = 5.0, **options: Any
     ) -> Generator[Session]:
-        """Give a client of this world with the failover transport mounted."""
+        """Give a client of this world with the failover transport mounted.
+
+        It trusts no certificate unless ``verify`` says otherwise.
+        """
+        options.setdefault("verify", NO_TRUST)
         transport = self.transport(config, **options)
         with self.client(transport, timeout=timeout) as session:
             yield session
