@@ -105,10 +105,10 @@ class Ledger:
     def entries(self) -> tuple[Entry, ...]:
         """One for each attempt and each skip."""
         entries = self._entries
-        if isinstance(entries, float):
-            entries = self._entries = one_answer(self.endpoint or "", entries)
-        elif callable(entries):
+        if callable(entries):
             entries = self._entries = entries()
+        elif isinstance(entries, (int, float)):
+            entries = self._entries = one_answer(self.endpoint or "", entries)
         return entries
 
     @property

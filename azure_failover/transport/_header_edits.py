@@ -59,6 +59,6 @@ class HeaderEdit:
 def triples_of(headers: Any) -> list[_Triple] | None:  # noqa: ANN401
     """Give the list in which a family's headers lie; None if they lie in some other way."""
     known: Any = getattr(headers, "_list", None)
-    if type(known) is not list or (known and len(known[0]) != 3):  # noqa: PLR2004
+    if known.__class__ is not list or (known and len(known[0]) != 3):  # noqa: PLR2004
         return None
     return known
