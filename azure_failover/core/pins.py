@@ -237,13 +237,16 @@ class IdScanner:
     _LONGEST: Final = len('"id"') + 16 + len(":") + 16 + len('""') + 256
 
     def __init__(self) -> None:
-        self._tail = b" "
+        self._tail = b""
 
     def feed(self, chunk: bytes) -> list[str]:
         """Take the next bytes; give the ids that they complete, in order, repeats among them."""
-        data = self._tail + chunk
-        if b'"id"' not in data:
-            self._tail = data[-len('"id"') :]
+        is_line = chunk.endswith(b"\n")  # which no key goes across
+        if is_line and not self._tail and chunk.find(b'"id"') < 0:
+            return []
+        data = (self._tail or b" ") + chunk
+        if data.find(b'"id"') < 0:
+            self._tail = b"" if is_line else data[-len('"id"') :]
             return []
         found: list[str] = []
         done = 1

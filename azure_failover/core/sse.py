@@ -26,6 +26,9 @@ _HEAD: Final = 4096
 _LEAST: Final = 24
 """Bytes that any event has which is not the marker ``[DONE]``, more or less."""
 
+_E, _D, _COLON = b"ed:"
+"""How an event's name begins, and how its data: no other field of four letters begins so."""
+
 _TYPE: Final = re.compile(r'\s*\{\s*"type"\s*:\s*"([\w.]+)"')
 _BOM: Final = b"\xef\xbb\xbf"
 _BLANK_LINES: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
@@ -262,10 +265,21 @@ class Opening:
 class Follower:
     """Goes with a stream once its first content is there, and knows at its end whether it is.
 
-    Looks for the ends of events only, and at the last one when it matters.
+    Looks for the ends of events only, and at the last ones when it matters.
     """
 
-    __slots__ = ("_edge", "_head", "_is_done", "_last", "_separator", "_width", "dialect")
+    __slots__ = (
+        "_blank",
+        "_byte",
+        "_edge",
+        "_head",
+        "_is_done",
+        "_last",
+        "_newline",
+        "_separator",
+        "_width",
+        "dialect",
+    )
 
     def __init__(self, dialect: Dialect, opening: bytes) -> None:
         """Begin behind the bytes of the opening."""
@@ -277,33 +291,45 @@ class Follower:
 
     def passed(self, chunk: bytes) -> bool:
         """Take the next bytes; tell whether they complete an event, not only comments."""
-        if (
-            not self._head
-            and chunk.startswith(b"data")
-            and chunk.find(self._separator) == len(chunk) - self._width
-        ):  # one event, whole: the usual case
-            if len(chunk) < _LEAST or self._is_done:
-                return self._is_event(chunk)
-            self._last = chunk
-            return True
-        data = self._edge + chunk
-        cut = data.rfind(self._separator)
+        if not self._head and chunk and chunk[-1] == self._byte:
+            begin, end = 0, len(chunk) - self._blank
+            if chunk[0] == _E:  # its name comes first
+                begin = chunk.find(self._newline) + 1
+            if (
+                chunk.find(self._newline, begin) == end >= _LEAST
+                and chunk[begin] == _D
+                and chunk[begin + 4] == _COLON
+                and not self._is_done
+            ):  # one event, whole, on one line: the usual case
+                self._last = chunk
+                return True
+        edge, width = self._edge, self._width
+        data = edge + chunk
+        cut = data.rfind(self._separator) if chunk.rfind(self._newline) >= 0 else -1
         if cut < 0:
             self._grow(chunk, data)
             return False
-        begun = self._head[: len(self._head) - len(self._edge)] if self._head else b""
-        whole, rest = begun + data[:cut], data[cut + self._width :]
-        earlier, _, last = whole.rpartition(self._separator)
+        cut += width
+        whole = self._head[: len(self._head) - len(edge)] + data[:cut]
         self._head = self._edge = b""
-        is_event = [self._is_event(part + self._separator) for part in (earlier, last)]
-        if rest:
+        if cut < len(data):
+            rest = data[cut:]
             self._grow(rest, rest)
-        return any(is_event)
+        if not _has_data(whole):
+            return False
+        if not self._is_done:
+            if whole.rfind(b"[DONE]") >= 0:
+                self._is_done = any(map(_is_done, Decoder().feed(whole)))
+            self._last = self._last + whole if self._is_done else whole
+        return True
 
     def _separate_as(self, text: bytes) -> None:
         """Look for events that end as the last one in a text does."""
         self._separator = max(_BLANK_LINES, key=text.rfind)
         self._width = len(self._separator)
+        self._newline = self._separator[-1:]
+        self._byte = self._newline[0]
+        self._blank = 2 if self._width == 2 else -1  # noqa: PLR2004  (CR LF is looked at closely)
 
     def _grow(self, more: bytes, data: bytes) -> None:
         """Keep the beginning of an unfinished event, and the bytes that may begin its end."""
@@ -312,15 +338,6 @@ class Follower:
             if len(self._head) == _HEAD and any(mark in self._head for mark in _BLANK_LINES):
                 self._separate_as(self._head)
         self._edge = data[1 - self._width :]
-
-    def _is_event(self, block: bytes) -> bool:
-        if not _has_data(block):
-            return False
-        if not self._is_done:
-            if b"[DONE]" in block:
-                self._is_done = any(map(_is_done, Decoder().feed(block)))
-            self._last = self._last + block if self._is_done else block
-        return True
 
     def end(self) -> tuple[Sort, StreamError | None]:
         """Say what a stream that ends here has come to.
@@ -353,7 +370,7 @@ def _is_done(event: ServerSentEvent) -> bool:
 
 
 def _has_data(block: bytes) -> bool:
-    return block.startswith(b"data") or b"\ndata" in block or b"\rdata" in block
+    return block.startswith(b"data") or block.find(b"\ndata") >= 0 or block.find(b"\rdata") >= 0
 
 
 def _parsed(text: str) -> object:

@@ -108,7 +108,7 @@ class Delivery(Generic[Req, Resp]):
 class _Notes(Generic[Req, Resp]):
     """Tells how the body of one response fares that its caller reads."""
 
-    __slots__ = ("_attempt", "_delivery", "_flight", "_scanner")
+    __slots__ = ("_attempt", "_delivery", "_flight", "_known", "_scanner")
 
     def __init__(
         self,
@@ -121,10 +121,12 @@ class _Notes(Generic[Req, Resp]):
         self._flight = flight
         self._attempt = attempt
         self._scanner = scanner
+        self._known: list[str] = []
 
     def saw(self, chunk: bytes) -> None:
         """A piece came."""
-        if self._scanner is not None and (ids := self._scanner.feed(chunk)):
+        if self._scanner is not None and (ids := self._scanner.feed(chunk)) != self._known and ids:
+            self._known = ids  # each chunk of a chat brings the same
             self._delivery.learn(ids, self._attempt)
 
     def came(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from math import inf
-from typing import Any, Final
+from typing import Any
 
 import anyio
 
@@ -18,6 +18,20 @@ from azure_failover.transport._watchdog import Guard
 
 class EventStream:
     """One event stream that is being handed on."""
+
+    __slots__ = (
+        "_clock",
+        "_end",
+        "_ends",
+        "_family",
+        "_follower",
+        "_guard",
+        "_idle",
+        "_left",
+        "cuts",
+        "error",
+        "passed",
+    )
 
     def __init__(
         self,
@@ -42,10 +56,12 @@ class EventStream:
         """
         self.error: StreamError | None = opening.error
         self._follower = Follower(opening.dialect, b"".join(opening.held))
+        self.passed = self._follower.passed
+        """Takes in the next piece; tells whether it completes an event."""
         self._family = family
         self._clock = clock
         self._idle = idle
-        self.cuts: Final = cuts
+        self.cuts = cuts
         self._guard = guard
         if guard is not None:
             guard.rest()
@@ -63,15 +79,24 @@ class EventStream:
         """Take in the next piece; raise the family's timeout if no event comes for too long."""
         if self._guard is not None:
             self._guard.rest()
-        if self._follower.passed(chunk):
+        self.noted(is_event=self.passed(chunk))
+
+    def noted(self, *, is_event: bool) -> bool:
+        """Take in that the next piece completed an event, or did not; tell whether time passes.
+
+        Raises the family's timeout if that was the case for too long. Of an event nothing need be
+        noted unless time passes.
+        """
+        if is_event:
             self._left, self._ends = self._idle, inf
-            return
+            return False
         now = self._clock()
         if self._ends == inf:
             self._ends = now + self._idle
         self._left = self._ends - now
         if self._left <= 0:
             raise self._overdue()
+        return True
 
     def in_time(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Give a task's pieces, for as long as events come in time."""
@@ -79,8 +104,9 @@ class EventStream:
 
     async def _cut(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         while True:
+            self.wanted()
             chunk, is_late = None, True
-            with anyio.move_on_after(self._ends - self._clock()):
+            with anyio.move_on_after(self._left):
                 chunk = await anext(chunks, None)
                 is_late = False
             if is_late:

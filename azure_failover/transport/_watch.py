@@ -139,18 +139,21 @@ class Watched:
     def __iter__(self) -> Iterator[bytes]:
         saw, events = self._saw(), self._events
         wanted = events.wanted if events is not None and events.cuts else None
+        is_late = False
         try:
             held, self._held = self._held, ()
             yield from held
             if wanted is not None:
                 wanted()
             for chunk in self._stream if self._chunks is None else self._chunks:
-                if not self._is_known:
+                if events is None:
                     self._came()
+                elif wanted is not None:
+                    events.saw(chunk)
+                elif not (is_event := events.passed(chunk)) or is_late:
+                    is_late = events.noted(is_event=is_event)
                 if saw is not None:
                     saw(chunk)
-                if events is not None:
-                    events.saw(chunk)
                 yield chunk
                 if wanted is not None:
                     wanted()
@@ -166,25 +169,21 @@ class Watched:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         saw, events = self._saw(), self._events
-        wanted = events.wanted if events is not None and events.cuts else None
+        is_late = False
         chunks: AsyncIterator[bytes] = self._chunks or aiter(self._stream)
         in_time = chunks if events is None else events.in_time(chunks)
         try:
             held, self._held = self._held, ()
             for chunk in held:
                 yield chunk
-            if wanted is not None:
-                wanted()
             async for chunk in in_time:
-                if not self._is_known:
+                if events is None:
                     self._came()
+                elif not (is_event := events.passed(chunk)) or is_late:
+                    is_late = events.noted(is_event=is_event)
                 if saw is not None:
                     saw(chunk)
-                if events is not None:
-                    events.saw(chunk)
                 yield chunk
-                if wanted is not None:
-                    wanted()
         except Exception as error:  # noqa: BLE001  (raised again, or replaced)
             self._ended(error)
         else:

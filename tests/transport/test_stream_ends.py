@@ -97,8 +97,8 @@ def test_the_deadline_does_not_cut_a_stream_whose_content_has_come(
     world: World, fleet: Fleet
 ) -> None:
     """Promise 9: from then on the stream has its own timeouts."""
-    fleet["eastus"].shape = StreamShape(tokens=7, pace=0.3)
-    with world.session(at_once(fleet, deadline=1.5)) as session:
+    fleet["eastus"].shape = StreamShape(tokens=6, pace=0.4)
+    with world.session(at_once(fleet, deadline=1.5, reserve=0.05)) as session:
         found = stream(session, fleet["eastus"])
     assert found.error is None
     assert found.body.endswith(b"data: [DONE]\n\n")
