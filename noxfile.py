@@ -104,10 +104,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy and pyright, strict, on the package, the tests and the benchmarks."""
+    """Mypy and pyright, strict, on everything; ty as well on the interface as it is used."""
     install(session, "tests", "types", editable=True)
     session.run("mypy", "--no-error-summary", *CODE)
     session.run("pyright", "--pythonpath", session.virtualenv.location + "/bin/python")
+    api = "tests/typing/api.py"
+    session.run("ty", "check", "-q", "--python", session.virtualenv.location, api)
     session.run("python", "tests/typing/check_rejects.py")
 
 
