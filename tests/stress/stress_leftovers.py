@@ -48,9 +48,18 @@ def _sockets() -> Iterator[str]:
 
 
 def pool_flaws(name: str, transport: Any) -> Iterator[str]:
-    """Name what a pool of httpcore still lends out, although nobody asks it for anything."""
+    """Name what a pool of httpcore still lends out, although nobody asks it for anything.
+
+    Left out is what httpcore loses by itself, in both generations: a connection whose task was
+    cancelled between its being made and its first request (a test shows that with bare httpx).
+    """
     pool = transport._pool
-    lent = [it for it in pool.connections if not (it.is_idle() or it.is_closed())]
+    unused = ", NEW, Request Count: 0"
+    lent = [
+        it
+        for it in pool.connections
+        if not (it.is_idle() or it.is_closed() or it.info().endswith(unused))
+    ]
     if lent:
         yield f"{name}: {len(lent)} connections not given back: {lent}"
     if pool._requests:

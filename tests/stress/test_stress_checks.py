@@ -9,8 +9,10 @@ import threading
 import warnings
 from typing import Any
 
+import anyio
 import attrs
 import httpx
+import httpx2
 import pytest
 from stress_leftovers import Alarms, Belongings, pool_flaws
 from stress_regions import Arrival
@@ -215,6 +217,29 @@ def test_in_an_outage_no_request_counts_on_anything() -> None:
     weather.heals("eastus")
     assert weather.under_way == (1,)
     assert weather.end(1) == frozenset()
+
+
+@pytest.mark.parametrize("family", [httpx, httpx2])
+@pytest.mark.anyio
+async def test_httpcore_loses_a_connection_that_is_cancelled_before_its_first_request(
+    family: Any,
+) -> None:
+    """Should this fail, ``pool_flaws`` need not leave such connections out any more."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        async with family.AsyncHTTPTransport() as transport:
+            with anyio.CancelScope() as scope:
+
+                async def cancel(step: str, _: object) -> None:
+                    if step == "connection.connect_tcp.complete":
+                        scope.cancel()
+
+                request = family.Request("GET", url, extensions={"trace": cancel})
+                await transport.handle_async_request(request)
+            (lost,) = transport._pool.connections
+            assert not lost.is_idle()
+            assert not lost.is_closed()
+            assert [*pool_flaws("pool", transport)] == []
 
 
 def test_a_connection_that_is_not_given_back_is_seen() -> None:
