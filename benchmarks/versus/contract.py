@@ -3,6 +3,9 @@
 A subject is a module in :mod:`versus.subjects`, and satisfies :class:`Subject`. It runs in a
 process of its own, in an environment that has what it requires and nothing else: so a module
 imports the standard library, what it requires, and this module, and no other part of the harness.
+The constants of a subject are literals, since the harness reads them without importing it (its own
+environment lacks what most subjects require); and what it requires is imported at its top, since
+importing the module is how import time is measured.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class Setting:
 
     Attributes:
         targets: The endpoints, the primary first. Each serves dated URLs for :data:`DEPLOYMENT`.
+            A subject that does not fail over takes the first, and may be given no more than one.
         connect: Seconds that connecting may take.
         read: Seconds that the wait for a byte may take.
         connections: So many connections may be open at a time.

@@ -1,0 +1,137 @@
+"""Ours against everything a user would pick instead, in interleaved slices, each in a process.
+
+Prints tables and what must hold. By default a smoke test: few slices, and only the subjects that
+need no SDK. ``--full`` measures all subjects for real, in environments that are made for them under
+``--environments``, and merges the figures into ``docs/benchmarks.json``; ``--only`` and
+``--subjects`` renew a part of it. ``--write`` renews ``docs/benchmarks.md`` and its plots from
+that file, after the run or, with ``--no-run``, without one. See ``versus/contract.py`` for what a
+subject is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cattrs
+from versus.environments import here, made
+from versus.machine import machine
+from versus.page import page, text
+from versus.plots import draw_all
+from versus.record import Measured, Record, Run, load, merged, save
+from versus.roster import PLAIN, Card, checked, roster, with_companions
+from versus.scenarios import SCENARIOS
+from versus.stage import Stage
+from versus.tables import failures
+from versus.team import QUICK, Sizes, Team
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+FIGURES = DOCS / "benchmarks.json"
+PAGE = DOCS / "benchmarks.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and write what is asked for; 1 if somebody failed in a smoke test."""
+    options = _options(arguments)
+    record = load(options.json)
+    if not options.no_run:
+        new = _measured(options)
+        print(text(new))
+        if options.full:
+            record = merged(record, new)
+            save(record, options.json)
+        else:
+            return int(bool(failures(new)))
+    if options.write:
+        write(record)
+    return 0
+
+
+def write(record: Record) -> None:
+    """Write the page and its plots."""
+    PAGE.write_text(page(record), encoding="utf-8")
+    draw_all(record, DOCS)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add = parser.add_argument
+    add("--quick", action="store_true", help="a smoke test, which is the default")
+    add("--full", action="store_true", help="real figures, into the record")
+    add("--only", metavar="SCENARIO,…", default="", help=f"of {', '.join(SCENARIOS)}")
+    add("--subjects", metavar="NAME,…", default="", help="and what they are compared with")
+    add("--environments", metavar="FOLDER", type=Path, help="make an environment for each subject")
+    add("--no-nginx", action="store_true", help="do without nginx though it is installed")
+    add("--json", metavar="FILE", type=Path, default=FIGURES, help="where the record is")
+    add("--write", action="store_true", help="renew the page of the documentation")
+    add("--no-run", action="store_true", help="measure nothing: only write the page anew")
+    options = parser.parse_args(arguments)
+    if options.write and not (options.full or options.no_run):
+        parser.error("--write takes --full, or --no-run")
+    if options.quick and options.full:
+        parser.error("it is either --quick or --full")
+    try:
+        options.only = checked(_listed(options.only) or [*SCENARIOS], SCENARIOS, "scenario")
+        options.subjects = checked(_listed(options.subjects), roster(), "subject")
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _measured(options: argparse.Namespace) -> Record:
+    """Measure what is asked for."""
+    cards = roster()
+    names = options.subjects or (list(cards) if options.environments else list(PLAIN))
+    chosen = {name: cards[name] for name in with_companions(names, cards)}
+    pythons = (
+        made(chosen.values(), options.environments, ROOT)
+        if options.environments
+        else here(chosen.values())
+    )
+    chosen = {name: card for name, card in chosen.items() if name in pythons}
+    sizes = Sizes() if options.full else QUICK
+    with tempfile.TemporaryDirectory(prefix="versus-") as home:
+        stage = Stage(Path(home), may_use_nginx=not options.no_nginx)
+        with stage:
+            return _run(chosen, pythons, stage, sizes, options.only)
+
+
+def _run(
+    cards: Mapping[str, Card],
+    pythons: Mapping[str, str],
+    stage: Stage,
+    sizes: Sizes,
+    only: Sequence[str],
+) -> Record:
+    begin = datetime.now(UTC)
+    name = begin.strftime("%Y-%m-%d %H:%M")
+    known = dict(cards)
+    scenarios: dict[str, Mapping[str, Measured]] = {}
+    for together in [only] if sizes is QUICK else [[scenario] for scenario in only]:
+        with Team(known.values(), pythons, stage.home) as team:
+            for scenario in together:
+                started = time.monotonic()
+                SCENARIOS[scenario](team, stage, sizes)
+                scenarios[scenario] = team.measured(name)
+                print(f"{scenario}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+            known = dict(team.cards)
+    run = Run(
+        date=name,
+        machine=machine(server=stage.server),
+        settings=cattrs.unstructure(sizes),
+    )
+    return Record(runs={name: run}, subjects=known, scenarios=scenarios)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
