@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
@@ -186,14 +187,9 @@ def save(record: Record, path: Path) -> None:
 
 
 def _compact(text: str) -> str:
-    """Put lists of numbers on one line."""
-    lines: list[str] = []
-    joins = False
-    for line in text.splitlines():
-        if joins:
-            lines[-1] += (" " if not lines[-1].endswith("[") else "") + line.strip()
-            joins = not line.strip().startswith("]")
-        else:
-            lines.append(line)
-            joins = line.rstrip().endswith('"blocks": [')
-    return "\n".join(lines)
+    """Put lists of numbers on a line each."""
+    return re.sub(r"\[[\s\d.,e+-]+\]", lambda found: "[" + _joined(found.group()) + "]", text)
+
+
+def _joined(numbers: str) -> str:
+    return ", ".join(each.strip() for each in numbers.strip("[]").split(","))
