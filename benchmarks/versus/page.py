@@ -82,7 +82,8 @@ backup is well. What the caller sees:
 """,
     "endurance": f"""Many requests
 
-{_FULL.requests:,} requests; the primary answers one of 20 with 503. Cells: resident memory at the
+{_FULL.requests:,} requests, or as many as can be made in {_FULL.spell:g} s; the primary answers one
+of 20 with 503. Cells: resident memory at the
 end, and by how much it has grown since the first quarter; sockets left over once the client is
 closed.
 """,

@@ -50,6 +50,11 @@ class Card:
         return self.floor is None
 
     @property
+    def loses(self) -> bool:
+        """Whether a dead primary is the end: it neither fails over, nor is it the oracle."""
+        return not self.fails_over and not self.is_base
+
+    @property
     def is_ours(self) -> bool:
         """Whether azure_failover is in it."""
         return "." in self.requires

@@ -52,27 +52,29 @@ class Sizes:
         tokens: Events of a stream whose CPU is measured.
         requests: How many, in blocks of ``block``, while memory is watched.
         block: See above.
+        spell: Seconds that a subject gets for them, in each colour.
         imports: Fresh interpreters of each kind.
     """
 
     slices: int = 200
     calls: int = 40
     loopback: int = 80
-    throughput: int = 12
+    throughput: int = 8
     concurrencies: Mapping[int, int] = attrs.field(factory=lambda: {1: 40, 32: 256, 256: 512})
     outages: int = 5
     holes: int = 3
     sequential: int = 200
     side_by_side: int = 640
     timeout: float = 1.0
-    patience: float = 15.0
+    patience: float = 12.0
     recoveries: int = 3
     outage: float = 4.0
     watched: float = 20.0
     streams: int = 80
-    tokens: int = 1000
+    tokens: int = 400
     requests: int = 20_000
     block: int = 1000
+    spell: float = 60.0
     imports: int = 20
 
 

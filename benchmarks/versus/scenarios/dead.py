@@ -41,11 +41,15 @@ def key(death: str, shape: Shape, figure: str) -> str:
 def dead(team: Team, stage: Stage, sizes: Sizes) -> None:
     """Kill the primary under each subject in turn, with a client that has used it before.
 
-    What others build on is given the backup alone, as if it knew beforehand: it is the oracle.
+    What others build on is given the backup alone, as if it knew beforehand: it is the oracle. Who
+    cannot but lose is asked once.
     """
+    hopeless = {name for name, card in team.cards.items() if card.loses}
     for shape in SHAPES:
         for death in DEATHS:
-            for name in team.turns(sizes.holes if death in WAITING else sizes.outages):
+            rounds = sizes.holes if death in WAITING else sizes.outages
+            names = [name for name in team.alive() if name not in hopeless]
+            for name in (*team.turns(rounds, names), *team.turns(1, hopeless)):
                 with team.trial(name):
                     _outage(team, stage, sizes, name, death, shape)
 
