@@ -85,6 +85,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.subjects = checked(_listed(options.subjects), roster(), "subject")
     except ValueError as error:
         parser.error(str(error))
+    if not options.environments and (beyond := {*options.subjects}.difference(PLAIN)):
+        parser.error(f"{', '.join(sorted(beyond))} takes --environments")
     return options
 
 
@@ -95,8 +97,9 @@ def _listed(text: str) -> list[str]:
 def _measured(options: argparse.Namespace) -> Iterator[Record]:
     """Measure what is asked for, scenario by scenario."""
     cards = roster()
-    names = options.subjects or (list(cards) if options.environments else list(PLAIN))
-    chosen = {name: cards[name] for name in with_companions(names, cards)}
+    within_reach = cards if options.environments else dict.fromkeys(PLAIN)
+    names = with_companions(options.subjects or within_reach, cards)
+    chosen = {name: cards[name] for name in names if name in within_reach}
     pythons = (
         made(chosen.values(), options.environments, ROOT)
         if options.environments

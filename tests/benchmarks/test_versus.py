@@ -410,7 +410,6 @@ def test_the_script_measures_and_prints(
     monkeypatch.setattr(compare, "draw_all", draw_all)
     figures = tmp_path / "figures.json"
     arguments = ["--only", "memory,cuts", "--subjects", "ours_httpx2", "--no-nginx"]
-    monkeypatch.setattr(compare, "roster", lambda: {name: roster()[name] for name in PLAIN})
     assert compare.main([*arguments, "--json", str(figures)]) == 0
     printed = capsys.readouterr().out
     for subject in (BARE["httpx2"], BY_HAND["httpx2"], OURS["httpx2"]):
