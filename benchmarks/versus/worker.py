@@ -41,6 +41,10 @@ class Worker:
         self._connects: Counter[str] = Counter()
         self._watches = False
 
+    def end(self) -> None:
+        """Close the event loop; clients must be closed."""
+        self._runner.close()
+
     def about(self) -> dict[str, Any]:
         """Give the versions that matter."""
         required = [re.split(r"[^\w.-]", each)[0] for each in self._subject.REQUIRES]
@@ -181,6 +185,7 @@ def obey(worker: Worker, orders: TextIO, answers: TextIO) -> None:
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+    worker.end()
 
 
 def main() -> None:

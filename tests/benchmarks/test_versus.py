@@ -368,6 +368,7 @@ def test_a_worker_sees_an_endpoint_die_in_every_way_and_come_back(tmp_path: Path
             assert hits == 2 or (resets and hits == 1), (mode, hits)
         worker.close("sync")
         assert worker.usage()["sockets"] == 0
+    worker.end()
 
 
 def test_tasks_call_side_by_side_and_stop_when_time_is_over(tmp_path: Path) -> None:
@@ -377,6 +378,7 @@ def test_tasks_call_side_by_side_and_stop_when_time_is_over(tmp_path: Path) -> N
         assert worker.calls("async", 20, 5, 60.0)["answers"] == {"primary": 20}
         assert worker.calls("async", 20, 5, 0.0)["made"] == 0
         worker.close("async")
+    worker.end()
 
 
 def test_a_caller_sees_a_cut_stream_as_it_is(tmp_path: Path) -> None:
@@ -391,6 +393,7 @@ def test_a_caller_sees_a_cut_stream_as_it_is(tmp_path: Path) -> None:
             (stream,) = worker.streams("sync", 1)
             seen.append(verdict(stream["tokens"], stream["raised"]))
         worker.close("sync")
+    worker.end()
     assert seen == ["whole", "silently short", "error (RemoteProtocolError)"]
 
 
