@@ -59,6 +59,8 @@ def _panels(count: int, rows: int) -> tuple[Any, list[Any]]:
         sharey=True,
     )
     figure.patch.set_facecolor("white")
+    for axis in axes[0]:
+        axis.grid(visible=False, axis="y")
     return figure, list(axes[0])
 
 
@@ -77,7 +79,6 @@ def _label(record: Record, axis: Any, names: Sequence[str]) -> None:
     for name, label in zip(names, axis.get_yticklabels(), strict=True):
         if record.subjects[name].is_ours:
             label.set(color=OURS, fontweight="bold")
-    axis.grid(visible=False, axis="y")
 
 
 def _colour(record: Record, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 import cattrs
 
-from versus.roster import Card
+from versus.roster import Card, in_order
 
 BLOCKS: Final = 8
 """Into so many parts a run is cut to tell how far a figure spreads."""
@@ -167,7 +167,8 @@ def merged(old: Record, new: Record) -> Record:
     }
     used = {measured.run for each in scenarios.values() for measured in each.values()}
     runs = {name: run for name, run in {**old.runs, **new.runs}.items() if name in used}
-    return Record(runs=runs, subjects={**old.subjects, **new.subjects}, scenarios=scenarios)
+    subjects = in_order({**old.subjects, **new.subjects}.values())
+    return Record(runs=runs, subjects=subjects, scenarios=scenarios)
 
 
 _CONVERTER: Final = cattrs.Converter(forbid_extra_keys=True)

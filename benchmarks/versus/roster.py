@@ -109,10 +109,19 @@ def _configuration(source: str, module: ast.Module) -> str:
 
 
 def roster(folder: Path = FOLDER) -> dict[str, Card]:
-    """Read all subjects: first those that need no SDK, then the others by name."""
-    paths = {path.stem: path for path in folder.glob("[!_]*.py")}
-    first = [name for name in PLAIN if name in paths]
-    return {name: read_card(paths[name]) for name in (*first, *sorted(paths.keys() - {*first}))}
+    """Read all subjects, in the order in which they are shown."""
+    return in_order(read_card(path) for path in folder.glob("[!_]*.py"))
+
+
+def in_order(cards: Iterable[Card]) -> dict[str, Card]:
+    """Put subjects together that build on the same: first that, then by hand, ours at the end."""
+
+    def place(card: Card) -> tuple[bool, str, int, str]:
+        by_hand = card.name in BY_HAND.values()
+        rank = 0 if card.is_base else 1 if by_hand else 3 if card.is_ours else 2
+        return card.base not in BARE.values(), card.base, rank, card.name
+
+    return {card.name: card for card in sorted(cards, key=place)}
 
 
 def with_companions(names: Iterable[str], cards: Mapping[str, Card]) -> list[str]:

@@ -110,12 +110,19 @@ def test_a_card_says_what_the_module_says(name: str) -> None:
 
 def test_every_subject_can_be_read_and_says_what_it_is_compared_with() -> None:
     cards = roster()
-    assert list(cards)[: len(PLAIN)] == list(PLAIN)
+    assert {*PLAIN} <= {*cards}
     for card in cards.values():
         assert "def sync(" in card.configuration
         assert card.floor is None or cards[card.floor].is_base
         assert card.advice
         assert card.requires
+
+
+def test_subjects_that_build_on_the_same_stand_together_and_ours_at_the_end() -> None:
+    ordered = [each for each in roster().values() if each.base == "bare_httpx"]
+    assert [*roster().values()][: len(ordered)] == ordered
+    assert [ordered[0].name, ordered[1].name] == ["bare_httpx", "floor_httpx"]
+    assert ordered[-1].is_ours
 
 
 def test_a_configuration_has_the_functions_that_it_calls() -> None:
