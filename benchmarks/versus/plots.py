@@ -15,6 +15,8 @@ OURS: Final = "#0b6e4f"
 OTHERS: Final = "#66819e"
 LOST: Final = "#d1495b"
 PALE: Final = "#b9c4d0"
+_MOST: Final = 1.25
+"""The share of a throughput up to which a bar is drawn."""
 _AT_ONCE: Final = {
     "1 at once": "one call at a time",
     "32 at once": "32 at once",
@@ -132,12 +134,13 @@ def _draw_throughput(record: Record) -> Any:
             if pair is None:
                 continue
             found = ratio(*pair)
-            axis.barh(place, found.middle, color=_colour(record, name), height=0.65)
-            axis.plot([found.least, found.most], [place, place], color="#222222", linewidth=0.8)
-            _write(axis, max(found.middle, found.most), place, f"{found.middle:.2f}")
+            axis.barh(place, min(found.middle, _MOST), color=_colour(record, name), height=0.65)
+            spread = [min(found.least, _MOST), min(found.most, _MOST)]
+            axis.plot(spread, [place, place], color="#222222", linewidth=0.8)
+            _write(axis, _MOST, place, f"{found.middle:.2f}")
         axis.axvline(1.0, color=LOST, linewidth=1.0)
         axis.set(title=title, xlabel="throughput, 1 = without failover")
-        axis.set_xlim(0.0, 1.45)
+        axis.set_xlim(0.0, _MOST + 0.35)
     _label(record, axes[0], names)
     return figure
 
