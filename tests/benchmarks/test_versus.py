@@ -373,6 +373,8 @@ def test_a_worker_sees_an_endpoint_die_in_every_way_and_come_back(tmp_path: Path
             assert (made["answers"], made["lost"]) == ({"backup": 2}, {}), mode
             resets = mode in {"refused", "clogged"}  # the first call may meet a kept connection
             assert hits == 2 or (resets and hits == 1), (mode, hits)
+        stage.primary.set(pause=0.01)
+        assert worker.calls("sync", 1, 1, 60.0)["answers"] == {"primary": 1}
         worker.close("sync")
         assert worker.usage()["sockets"] == 0
     worker.end()
@@ -396,7 +398,7 @@ def test_a_caller_sees_a_cut_stream_as_it_is(tmp_path: Path) -> None:
         )
         seen: list[str] = []
         for cut in (None, "end", "reset"):
-            stage.primary.set(tokens=WHOLE, cut=cut, cut_after=5)
+            stage.primary.set(tokens=WHOLE, cut=cut, cut_after=5, pace=0.001)
             (stream,) = worker.streams("sync", 1)
             seen.append(verdict(stream["tokens"], stream["raised"]))
         worker.close("sync")

@@ -10,6 +10,8 @@ from versus.team import COLOURS, Sizes, Team
 
 PAUSE: Final = 0.05
 """Seconds before the first content, as models take them."""
+PACE: Final = 0.005
+"""Seconds between events of a stream that is cut: the caller has seen some before it breaks."""
 WHOLE: Final = 10
 """Events with content of a stream that is cut, if it were not."""
 CUTS: Final = {
@@ -59,7 +61,7 @@ def cuts(team: Team, stage: Stage, sizes: Sizes) -> None:
     for cut, (how, after) in CUTS.items():
         for name in team.alive():
             with team.trial(name):
-                stage.primary.set(tokens=WHOLE, cut=how, cut_after=after)
+                stage.primary.set(tokens=WHOLE, cut=how, cut_after=after, pace=PACE)
                 team.open(name, "sync", stage.streaming())
                 (seen,) = team.ask(name, "streams", colour="sync", count=1, patience=30.0)
                 team.note(name, cut, verdict(seen["tokens"], seen["raised"]))
