@@ -93,7 +93,11 @@ class Subject(Protocol):
     FAMILY: str | None
     """``"httpx"`` or ``"httpx2"`` if it can be given an inner transport, else None."""
     FLOOR: str | None
-    """The subject that it is compared with when healthy: what it would be without failover."""
+    """The subject that it is compared with when healthy: what it would be without failover.
+
+    None for what others build on: when the primary dies it is given the backup alone, as the oracle
+    that the others' times are held against.
+    """
     FAILS_OVER: bool
     """Whether it claims to get an answer from the second endpoint when the first is dead."""
     ADVICE: str
