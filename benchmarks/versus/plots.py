@@ -179,8 +179,8 @@ def _draw_recovery(record: Record) -> Any:
     """Draw how long a primary that is well again is not in use."""
     names = _names(record, "recovery")
     figure, axes = _panels(len(RETURNS), len(names))
+    most = 1.0
     for axis, death in zip(axes, RETURNS, strict=True):
-        most = 1.0
         for place, name in enumerate(names):
             found = record.figure("recovery", name, f"{death}: s")
             if found is None:
@@ -191,6 +191,7 @@ def _draw_recovery(record: Record) -> Any:
             _write(axis, found.median, place, note or f"{found.median:.2f} s")
             most = max(most, found.median)
         axis.set(title=f"4 s of {death}", xlabel="s until it answers a call again")
+    for axis in axes:
         axis.set_xlim(0.0, most * 1.35)
     _label(record, axes[0], names)
     return figure
