@@ -115,11 +115,17 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks; ``-- --full`` for real figures, quick otherwise."""
+    """The benchmarks, quick; ``-- --full`` for real, against SDKs, and into the documentation.
+
+    ``-- --full --only dead,recovery --subjects litellm_router`` renews a part of the figures.
+    """
     install(session, "bench")
-    options = [] if "--full" in session.posargs else ["--quick"]
-    for script in ("overhead", "bodies", "streaming"):
-        session.run("python", f"benchmarks/{script}.py", *options)
+    is_full = "--full" in session.posargs
+    if not {*session.posargs}.difference({"--full", "--quick"}):
+        for script in ("overhead", "bodies", "streaming"):
+            session.run("python", f"benchmarks/{script}.py", *([] if is_full else ["--quick"]))
+    homes = ("--environments", str(Path(session.virtualenv.location, "subjects")), "--write")
+    session.run("python", "benchmarks/compare.py", *session.posargs, *(homes if is_full else ()))
 
 
 @nox.session

@@ -3,6 +3,9 @@
 A subject is a module in :mod:`versus.subjects`, and satisfies :class:`Subject`. It runs in a
 process of its own, in an environment that has what it requires and nothing else: so a module
 imports the standard library, what it requires, and this module, and no other part of the harness.
+The constants of a subject are literals, since the harness reads them without importing it (its own
+environment lacks what most subjects require); and what it requires is imported at its top, since
+importing the module is how import time is measured.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class Setting:
 
     Attributes:
         targets: The endpoints, the primary first. Each serves dated URLs for :data:`DEPLOYMENT`.
+            A subject that does not fail over takes the first, and may be given no more than one.
         connect: Seconds that connecting may take.
         read: Seconds that the wait for a byte may take.
         connections: So many connections may be open at a time.
@@ -89,7 +93,11 @@ class Subject(Protocol):
     FAMILY: str | None
     """``"httpx"`` or ``"httpx2"`` if it can be given an inner transport, else None."""
     FLOOR: str | None
-    """The subject that it is compared with when healthy: what it would be without failover."""
+    """The subject that it is compared with when healthy: what it would be without failover.
+
+    None for what others build on: when the primary dies it is given the backup alone, as the oracle
+    that the others' times are held against.
+    """
     FAILS_OVER: bool
     """Whether it claims to get an answer from the second endpoint when the first is dead."""
     ADVICE: str

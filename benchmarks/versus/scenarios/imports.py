@@ -1,0 +1,72 @@
+"""What importing costs: time, and memory, in interpreters that begin anew and take turns."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Final
+
+from versus.child import ChildFailedError, environment
+from versus.stage import Stage
+from versus.team import Sizes, Team
+
+SCRIPT: Final = """
+import sys, time
+from versus.usage import rss
+memory, wall, cpu = rss(), time.perf_counter(), time.process_time()
+exec(sys.argv[1])
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+print("\\n", [wall, cpu, rss() - memory])
+"""
+STATEMENTS: Final = {
+    "ours_httpx": {
+        "": "from azure_failover import FailoverTransport",
+        "dependencies ": "import attrs, cattrs, httpx",
+    },
+    "ours_httpx2": {
+        "": "from azure_failover.httpx2 import FailoverTransport",
+        "dependencies ": "import attrs, cattrs, httpx2",
+    },
+}
+"""What is imported, for ours; for all others their files, which import what they use."""
+
+
+def imports(team: Team, stage: Stage, sizes: Sizes) -> None:
+    """Milliseconds of wall and CPU time, and MB."""
+    del stage
+    cases = [
+        (name, prefix, statement)
+        for name in team.alive()
+        for prefix, statement in statements(name).items()
+    ]
+    for number in range(-1, sizes.imports):
+        for place in range(len(cases)):
+            name, prefix, statement = cases[(number + place) % len(cases)]
+            with team.trial(name):
+                wall, cpu, memory = _import(team.python(name), statement)
+                if number >= 0:  # the first one may have to compile
+                    team.add(name, f"{prefix}import ms", wall * 1e3)
+                    team.add(name, f"{prefix}import cpu ms", cpu * 1e3)
+                    team.add(name, f"{prefix}import MB", memory / 1e6)
+
+
+def statements(name: str) -> dict[str, str]:
+    """Give what is imported for a subject, by a prefix for the figures' names."""
+    return STATEMENTS.get(name, {"": f"import versus.subjects.{name}"})
+
+
+def _import(python: str, statement: str) -> list[float]:
+    try:
+        told = subprocess.run(  # noqa: S603 - the harness's own statements
+            [python, "-c", SCRIPT, statement],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60.0,
+            env=environment(),
+            cwd="/",
+        )
+    except subprocess.SubprocessError as error:
+        raise ChildFailedError(f"{statement}: {error}") from error
+    figures: list[float] = json.loads(told.stdout.strip().splitlines()[-1])
+    return figures
