@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import openai
+from langchain_core.runnables import Runnable
 from langchain_openai import AzureChatOpenAI
 
 from versus.contract import API_VERSION, DEPLOYMENT, MESSAGES, Setting
@@ -16,17 +17,20 @@ from versus.subjects._plain import timeout
 TITLE = "langchain, with_fallbacks"
 REQUIRES = ["langchain-openai>=1.7,<2", "openai>=3.54,<4"]
 FAMILY = "httpx2"
-FLOOR = "openai_alone"  # who wants failover takes on all that langchain adds to the SDK under it
+FLOOR = "openai_alone"  # nearly all that is added is langchain's own, not its fallbacks'
 FAILS_OVER = True
-ADVICE = "https://docs.langchain.com: Fallbacks, Fallback for LLM API Errors"
+ADVICE = (
+    "https://docs.langchain.com/docs/guides/productionization/fallbacks: "
+    "Fallback for LLM API Errors"
+)
 
 
 class LangchainCaller:
     """Calls models, for threads."""
 
-    def __init__(self, models: list[AzureChatOpenAI]) -> None:
+    def __init__(self, model: Runnable[Any, Any], models: list[AzureChatOpenAI]) -> None:
+        self.model = model
         self.models = models
-        self.model = models[0].with_fallbacks(models[1:])
 
     def call(self) -> str:
         """Send the messages and give the answer's text."""
@@ -46,9 +50,9 @@ class LangchainCaller:
 class AsyncLangchainCaller:
     """Calls models, for tasks."""
 
-    def __init__(self, models: list[AzureChatOpenAI]) -> None:
+    def __init__(self, model: Runnable[Any, Any], models: list[AzureChatOpenAI]) -> None:
+        self.model = model
         self.models = models
-        self.model = models[0].with_fallbacks(models[1:])
 
     async def call(self) -> str:
         """Send the messages and give the answer's text."""
@@ -98,10 +102,12 @@ def chat_models(setting: Setting) -> list[AzureChatOpenAI]:
 
 
 def sync(setting: Setting) -> LangchainCaller:
-    """Open a client for a thread, which calls ``models[0].with_fallbacks(models[1:])``."""
-    return LangchainCaller(chat_models(setting))
+    """Open a client for a thread."""
+    primary, *backups = chat_models(setting)
+    return LangchainCaller(primary.with_fallbacks(backups), [primary, *backups])
 
 
 def asynchronous(setting: Setting) -> AsyncLangchainCaller:
     """Open a client for tasks."""
-    return AsyncLangchainCaller(chat_models(setting))
+    primary, *backups = chat_models(setting)
+    return AsyncLangchainCaller(primary.with_fallbacks(backups), [primary, *backups])

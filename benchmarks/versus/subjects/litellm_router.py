@@ -1,10 +1,14 @@
-"""litellm's Router: two deployments of one model group, in their order."""
+"""litellm's Router: a deployment for each endpoint, all of one group, in their order.
+
+Cooldowns need more than one deployment in a group, so the endpoints share one; as groups of their
+own, with ``fallbacks``, each call would try the dead one three times and wait seconds in between.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # otherwise the import fetches a price list
 
@@ -15,11 +19,16 @@ from litellm import Router
 from versus.contract import API_VERSION, DEPLOYMENT, MESSAGES, Setting
 
 TITLE = "litellm, Router"
-REQUIRES = ["litellm>=1.106,<2"]
-FAMILY = None
-FLOOR = "openai_alone"
+REQUIRES = ["litellm>=1.110,<2"]
+FAMILY = None  # no page of its documentation tells how to give a transport to its Azure clients
+FLOOR = "openai_alone"  # by which litellm calls Azure: who wants failover takes on all it adds
 FAILS_OVER = True
-ADVICE = "https://docs.litellm.ai/docs/router/learn/selection and .../reliability"
+ADVICE = (
+    "https://docs.litellm.ai/docs/router/learn/selection: order, "
+    "https://docs.litellm.ai/docs/router/learn/reliability: Retries, fallbacks and cooldowns"
+)
+
+litellm.suppress_debug_info = True  # otherwise each error prints where to get help
 
 
 class RouterCaller:
@@ -40,7 +49,8 @@ class RouterCaller:
                 yield choice.delta.content or ""
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; litellm has but one way to do so."""
+        asyncio.run(_close(self.router))
 
 
 class AsyncRouterCaller:
@@ -62,10 +72,23 @@ class AsyncRouterCaller:
 
     async def close(self) -> None:
         """Close all connections."""
+        await _close(self.router)
 
 
-def router(setting: Setting) -> Router:
-    """Give the router."""
+async def _close(router: Router) -> None:
+    router.retire()
+    await litellm.close_litellm_async_clients()
+    litellm.in_memory_llm_clients_cache.flush_cache()  # or a later router would get closed ones
+
+
+def group(setting: Setting) -> Router:
+    """Give the router.
+
+    By default there are two retries, and a deployment of which half of at least five calls within
+    a minute failed is left out for 5 s.
+    """
+    if setting.certificates is not None:
+        litellm.ssl_verify = setting.certificates
     return Router(
         model_list=[
             {
@@ -80,15 +103,15 @@ def router(setting: Setting) -> Router:
                 },
             }
             for order, each in enumerate(setting.targets, 1)
-        ],
+        ]
     )
 
 
 def sync(setting: Setting) -> RouterCaller:
     """Open a client for a thread."""
-    return RouterCaller(router(setting))
+    return RouterCaller(group(setting))
 
 
 def asynchronous(setting: Setting) -> AsyncRouterCaller:
     """Open a client for tasks."""
-    return AsyncRouterCaller(router(setting))
+    return AsyncRouterCaller(group(setting))

@@ -1,4 +1,7 @@
-"""pydantic-ai's FallbackModel: a model for each endpoint, asked directly, without an agent."""
+"""pydantic-ai's FallbackModel: a model for each endpoint.
+
+It is asked directly, without an agent: so its documentation advises, and it costs less.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,14 @@ from versus.contract import API_VERSION, DEPLOYMENT, MESSAGES, Setting
 from versus.subjects._plain import timeout
 
 TITLE = "pydantic-ai, FallbackModel"
-REQUIRES = ["pydantic-ai-slim[openai]>=2.60,<3", "openai>=3.54,<4"]
+REQUIRES = ["pydantic-ai-slim[openai]>=2.68,<3", "openai>=3.54,<4"]
 FAMILY = "httpx2"
-FLOOR = "openai_alone"  # who wants failover takes on all that pydantic-ai adds to the SDK under it
+FLOOR = "openai_alone"  # nearly all that is added is pydantic-ai's own, not its FallbackModel's
 FAILS_OVER = True
-ADVICE = "https://pydantic.dev/docs/ai/models/overview: Fallback Model, and its note on max_retries"
+ADVICE = (
+    "https://pydantic.dev/docs/ai/models/overview: Fallback Model, and its note on max_retries; "
+    "Model Fallback, for asking it directly"
+)
 
 REQUEST = [ModelRequest.user_text_prompt(each["content"]) for each in MESSAGES]
 
