@@ -50,6 +50,8 @@ import sys
 import azure_failover
 print(sorted(name for name in sys.modules if name.startswith("azure_failover.")))
 from azure_failover import FailoverTransport
+print(sorted(name for name in sys.modules if name.startswith("azure_failover.")))
+FailoverTransport({"endpoint": "https://a.example", "api_key": "key", "deployment_name": "gpt"})
 others = {f"azure_failover.{name}" for name in ("chat", "client", "connector", "llm", "streams")}
 print(sorted(others.intersection(sys.modules)))
 print("httpx2" in sys.modules)
@@ -57,4 +59,9 @@ print("httpx2" in sys.modules)
     told = subprocess.run(  # noqa: S603
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert told.stdout.splitlines() == ["[]", "[]", "False"]
+    assert told.stdout.splitlines() == [
+        "[]",
+        "['azure_failover.transport', 'azure_failover.transport._httpx']",
+        "[]",
+        "False",
+    ]

@@ -89,7 +89,8 @@ closed.
 """,
     "imports": """Import
 
-A fresh interpreter imports `FailoverTransport`, or what the subject needs.
+A fresh interpreter imports `FailoverTransport`, or what the subject needs. Ours imports most of
+itself when the first transport is built: that is a row of its own.
 """,
 }
 """What the page says of each scenario, below its title."""

@@ -10,7 +10,7 @@ from versus.bars import growth, percent, readings
 from versus.record import Record, Series, ratio
 from versus.roster import OURS
 from versus.scenarios.dead import DEATHS, SHAPES, Shape, key
-from versus.scenarios.imports import STATEMENTS
+from versus.scenarios.imports import DEPENDENCIES, FIRST, STATEMENTS
 from versus.scenarios.recovery import DEATHS as RETURNS
 from versus.scenarios.streaming import CUTS
 from versus.team import COLOURS
@@ -214,8 +214,13 @@ def imports_table(record: Record) -> str:
         for what in ("import cpu ms", "import ms", "import MB")
     ]
     families = {ours: family for family, ours in OURS.items()}
+    titles = {
+        "": "{title}",
+        FIRST: "{title}, and a first transport built",
+        DEPENDENCIES: "{family}, attrs and cattrs alone",
+    }
     shown_rows = [
-        (f"{name}|{prefix}", f"{families[name]}, attrs and cattrs alone" if prefix else title)
+        (f"{name}|{prefix}", titles[prefix].format(title=title, family=families.get(name)))
         for name, title in rows(record, "imports")
         for prefix in STATEMENTS.get(name, {"": ""})
     ]

@@ -20,7 +20,7 @@ from azure_failover import Config, FailoverTransport
 from azure_failover.core.sse import Opening, StreamError, dialect_of
 from azure_failover.emulator import Fleet, faults
 from azure_failover.transport._event_stream import EventStream
-from azure_failover.transport._httpx import FAMILY
+from azure_failover.transport._httpx_binding import FAMILY
 from azure_failover.transport._opening import Opener
 from azure_failover.transport._watch import Watched
 

@@ -498,11 +498,12 @@ def test_a_misconfigured_endpoint_is_flagged_once_and_loudly(
     assert json.dumps(str(status)).count("wrong") == 0
 
 
-def test_the_two_faces_differ_in_nothing_but_their_family() -> None:
+@pytest.mark.parametrize("part", ["", "_binding"])
+def test_the_two_faces_differ_in_nothing_but_their_family(part: str) -> None:
     """Promise 11: what is mended in one family's face is mended in the other's."""
     folder = Path(azure_failover.httpx2.__file__).parent / "transport"
-    httpx_face = (folder / "_httpx.py").read_text("utf-8")
-    httpx2_face = (folder / "_httpx2.py").read_text("utf-8")
+    httpx_face = (folder / f"_httpx{part}.py").read_text("utf-8")
+    httpx2_face = (folder / f"_httpx2{part}.py").read_text("utf-8")
     assert httpx2_face.replace("httpx2", "httpx") == httpx_face
 
 

@@ -18,17 +18,27 @@ exec(sys.argv[1])
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 print("\\n", [wall, cpu, rss() - memory])
 """
+FIRST: Final = "first transport "
+DEPENDENCIES: Final = "dependencies "
+CONFIG: Final = {"endpoint": "https://a.example", "api_key": "key", "deployment_name": "gpt"}
+
+
+def _stages(family: str, package: str) -> dict[str, str]:
+    dependencies = f"import attrs, cattrs, {family}"
+    imported = f"{dependencies}\nfrom {package} import FailoverTransport"
+    return {
+        "": imported,
+        FIRST: f"{imported}\nFailoverTransport({CONFIG!r})",
+        DEPENDENCIES: dependencies,
+    }
+
+
 STATEMENTS: Final = {
-    "ours_httpx": {
-        "": "from azure_failover import FailoverTransport",
-        "dependencies ": "import attrs, cattrs, httpx",
-    },
-    "ours_httpx2": {
-        "": "from azure_failover.httpx2 import FailoverTransport",
-        "dependencies ": "import attrs, cattrs, httpx2",
-    },
+    "ours_httpx": _stages("httpx", "azure_failover"),
+    "ours_httpx2": _stages("httpx2", "azure_failover.httpx2"),
 }
-"""What is imported, for ours; for all others their files, which import what they use."""
+"""What is done, for ours: most of it is imported when the first transport is built. For all others
+their files are imported, which import what they use."""
 
 
 def imports(team: Team, stage: Stage, sizes: Sizes) -> None:
