@@ -56,26 +56,26 @@ class Sizes:
         imports: Fresh interpreters of each kind.
     """
 
-    slices: int = 200
+    slices: int = 120
     calls: int = 40
-    loopback: int = 80
-    throughput: int = 8
-    concurrencies: Mapping[int, int] = attrs.field(factory=lambda: {1: 40, 32: 256, 256: 512})
-    outages: int = 5
-    holes: int = 3
+    loopback: int = 24
+    throughput: int = 4
+    concurrencies: Mapping[int, int] = attrs.field(factory=lambda: {1: 40, 32: 256, 256: 256})
+    outages: int = 2
+    holes: int = 1
     sequential: int = 200
     side_by_side: int = 640
     timeout: float = 1.0
     patience: float = 12.0
-    recoveries: int = 3
+    recoveries: int = 2
     outage: float = 4.0
     watched: float = 20.0
-    streams: int = 80
+    streams: int = 40
     tokens: int = 400
     requests: int = 20_000
     block: int = 1000
-    spell: float = 60.0
-    imports: int = 20
+    spell: float = 40.0
+    imports: int = 12
 
 
 QUICK: Final = Sizes(
