@@ -14,7 +14,7 @@ import anyio.from_thread
 import attrs
 import pytest
 from examples import examples
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 from scripted_streams import COLOURS, Blocking
 from stream_calls import ASKED, CHAT, LAST, RESPONSES, alike, bare
 from stream_strategies import FAULTS, SHAPES, SILENCES
@@ -209,7 +209,10 @@ def check_law(told: Told, kind: Kind, mode: Mode, whole: Callable[[str], list[An
         assert said(kind, last) == whole(endpoint)
         assert {*told.endpoints[-len(last) :]} == {endpoint}
         if kind == "stream":
-            assert [isinstance(event, Finished) for event in last].index(True) == len(last) - 1
+            *texts, end = last
+            assert not any(isinstance(event, Finished) for event in texts)
+            assert isinstance(end, Finished)
+            assert (end.finish_reason, end.usage is None) == ("stop", False)
             assert [*told.stream.text] == whole(endpoint)
         return
     assert not isinstance(told.error, InvalidResponseError)
@@ -235,6 +238,10 @@ def may_be_told(fault: Any) -> bool:
 
 @settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(FAULTS, st.none() | FAULTS, SHAPES, KINDS, MODES)
+@example(faults.BreakStream(4, "end"), None, StreamShape(split=7), "stream", "restart")
+@example(faults.BreakStream(-1, "end"), None, StreamShape(split=(1, 90)), "stream", "raise")
+@example(faults.BreakStream(4, "end", within=9), None, StreamShape(join=3), "chat", "stay")
+@example(faults.BreakStream(5, "close"), None, StreamShape(split=50), "responses", "restart")
 def test_a_client_gets_the_whole_answer_of_one_endpoint_or_the_documented_error(
     caller: Caller,
     regions: Fleet,

@@ -20,14 +20,15 @@ SHAPES: Final = st.builds(
     tokens=st.none() | st.integers(1, 12),
 )
 """Streams written in any way that the standards allow, in arbitrary chunks."""
-PLACES: Final = st.integers(-12, 20)
-"""Events before which a stream breaks, from its beginning or its end."""
+PLACES: Final = st.integers(-6, 9)
+"""Events before which a stream breaks, from its beginning or its end: most have content."""
 _BREAKS: Final = st.builds(
     faults.BreakStream,
     PLACES,
     st.sampled_from(["reset", "close", "end"]),
     within=st.integers(0, 300),
-) | st.builds(
+)
+_ERRORS: Final = st.builds(
     faults.BreakStream,
     PLACES,
     st.just("error"),
@@ -37,6 +38,9 @@ _BREAKS: Final = st.builds(
 FAULTS: Final = st.one_of(
     _BREAKS,
     _BREAKS,
+    _BREAKS,
+    _ERRORS,
+    _ERRORS,
     st.none(),
     st.just(faults.ThrottledStream()),
     st.builds(faults.Truncate, st.integers(0, 3000)),
