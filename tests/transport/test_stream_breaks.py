@@ -24,8 +24,10 @@ from stream_calls import (
     states,
     stream,
 )
+from stream_strategies import FAULTS, SHAPES, SILENCES
 from worlds import WORLDS, Session, World
 
+from azure_failover.core.sse import Decoder, ServerSentEvent
 from azure_failover.emulator import Fleet, Region, StreamShape, faults
 from azure_failover.emulator.recorded import Recorded
 
@@ -64,6 +66,11 @@ def healed(regions: Fleet) -> Iterator[None]:
 def whole(regions: Fleet) -> dict[tuple[str, str], bytes]:
     """What each region sends when it is well."""
     return {(region.name, path): alike(bare(region, path)) for region in regions for path in PATHS}
+
+
+def events_in(body: bytes) -> list[ServerSentEvent]:
+    """Read what a body says: comments, of which there may be any number, say nothing."""
+    return Decoder().feed(alike(body))
 
 
 def check_law(
@@ -165,42 +172,8 @@ def test_wherever_a_stream_falls_silent_its_caller_is_told_in_time(
             assert states(session)["westus"] == "healthy"
 
 
-SHAPES = st.builds(
-    StreamShape,
-    newline=st.sampled_from(["\n", "\r\n", "\r"]),
-    multi_line=st.booleans(),
-    space=st.booleans(),
-    bom=st.booleans(),
-    comments=st.integers(0, 2),
-    split=st.none() | st.lists(st.integers(1, 200), min_size=1, max_size=4),
-    join=st.none() | st.integers(1, 4),
-    tokens=st.none() | st.integers(1, 12),
-)
-BREAKS = st.builds(
-    faults.BreakStream,
-    st.integers(-12, 20),
-    st.sampled_from(["reset", "close", "end"]),
-    within=st.integers(0, 300),
-) | st.builds(
-    faults.BreakStream,
-    st.integers(-12, 20),
-    st.just("error"),
-    code=st.sampled_from(["server_error", "rate_limit_exceeded", "content_filter", None]),
-    retry_after=st.none() | st.just(1),
-)
-ANY_FAULT = st.one_of(
-    BREAKS,
-    BREAKS,
-    st.none(),
-    st.just(faults.ThrottledStream()),
-    st.builds(faults.Truncate, st.integers(0, 3000)),
-    st.just(faults.ResetBeforeHeaders()),
-    st.just(faults.CloseBeforeHeaders()),
-)
-
-
 @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ANY_FAULT, SHAPES, st.sampled_from(PATHS))
+@given(FAULTS, SHAPES, st.sampled_from(PATHS))
 def test_no_shape_and_no_break_ever_gives_a_mixture_or_a_short_success(
     session: Session, regions: Fleet, fault: Any, shape: StreamShape, path: str
 ) -> None:
@@ -220,6 +193,35 @@ def test_no_shape_and_no_break_ever_gives_a_mixture_or_a_short_success(
         assert states(session)["eastus"] == "failed"
     if fault is None:
         assert (found.error, found.body and alike(found.body)) == (None, good)
+
+
+@pytest.fixture(scope="module", params=WORLDS, ids=str)
+def impatient(request: pytest.FixtureRequest, regions: Fleet) -> Iterator[Session]:
+    """One client that notices silence soon."""
+    policy = {"first_token_timeout": 0.25, "stream_idle_timeout": 0.25}
+    with request.param.session(at_once(regions, **policy)) as session:
+        yield session
+
+
+@settings(max_examples=examples(4), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(SILENCES, SHAPES, st.sampled_from(PATHS))
+def test_no_shape_of_a_stream_that_falls_silent_gives_a_mixture_or_a_short_success(
+    impatient: Session, regions: Fleet, fault: Any, shape: StreamShape, path: str
+) -> None:
+    """Promise 5, and the two timeouts; on a busy machine the backup may seem silent as well."""
+    east, west = regions
+    east.fault, east.shape, west.shape = None, shape, shape
+    whole = {region.name: events_in(bare(region, path)) for region in regions}
+    east.fault = fault
+    impatient.transport.reset()
+    found = stream(impatient, east, path)
+    events, all_events = events_in(found.body), whole[found.ledger.endpoint or "westus"]
+    if found.error is None:
+        assert events == all_events
+    else:
+        assert isinstance(found.error, impatient.world.family.ReadTimeout)
+        assert len(events) < len(all_events)
+        assert events == all_events[: len(events)]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=["chat", "responses"])
