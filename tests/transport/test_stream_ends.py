@@ -55,6 +55,43 @@ async def test_a_caller_cancelled_in_the_preamble_leaves_no_connection(fleet: Fl
         assert transport.status().endpoints[0].last_error is None
 
 
+@pytest.mark.parametrize("chunks", [0, 1, None])
+def test_a_stream_that_probes_frees_its_place_however_early_it_is_closed(
+    world: World, fleet: Fleet, chunks: int | None
+) -> None:
+    """A probe whose content has come won the endpoint back, whoever reads the rest."""
+    clock, east = Clock(), fleet["eastus"]
+    with world.session(fleet.config(), runtime=clock.runtime()) as session:
+        east.fault = faults.Status(503)
+        assert stream(session, east).told[-1] == ("westus", "answered")
+        assert states(session)["eastus"] == "failed"
+        fleet.heal()
+        clock.now += 400.0
+        session.stream(east.url + CHAT, json=ASKED[CHAT], chunks=chunks)
+        assert states(session)["eastus"] == "healthy"
+        assert stream(session, east).told == [("eastus", "answered")]
+
+
+@pytest.mark.anyio
+async def test_a_probe_that_is_cancelled_in_its_preamble_frees_its_place(fleet: Fleet) -> None:
+    """It proves nothing: the next request is the probe."""
+    clock, east = Clock(), fleet["eastus"]
+    config = at_once(fleet, hedge_probes_after=False)
+    transport = FailoverTransport(config, runtime=clock.runtime())
+    async with httpx.AsyncClient(transport=transport) as client:
+        east.fault = faults.Status(503)
+        await client.post(east.url + CHAT, json=ASKED[CHAT])
+        clock.now += 400.0
+        east.fault = faults.BreakStream(1, "hang")
+        with anyio.move_on_after(0.3) as scope:
+            await client.post(east.url + CHAT, json=ASKED[CHAT])
+        assert scope.cancelled_caught
+        fleet.heal()
+        answer = await client.post(east.url + CHAT, json=ASKED[CHAT])
+        assert answer.headers["x-failover-endpoint"] == "eastus"
+    assert transport.status().failed_endpoints == ()
+
+
 # --- Clocks --------------------------------------------------------------------------------------
 
 
