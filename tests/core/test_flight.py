@@ -20,6 +20,7 @@ from azure_failover.core.events import EndpointFailed, EndpointMisconfigured, En
 from azure_failover.core.fleet import Fleet
 from azure_failover.core.flight import Flight
 from azure_failover.core.ledger import Phase
+from azure_failover.core.sse import StreamError
 from azure_failover.core.steps import Answered, Deliver, Discard, Failed, GiveUp, Send
 from azure_failover.core.verdict import Effect, Fault
 
@@ -340,6 +341,19 @@ def test_a_stream_that_the_caller_closes_unread_proves_nothing() -> None:
     flight, delivered = opened(fleet)
     flight.body_abandoned(delivered.attempt, 1.0)
     assert fleet.effects == [(0, Effect.NEUTRAL)]
+
+
+def test_an_error_behind_content_that_is_the_callers_own_leaves_its_endpoint_well() -> None:
+    """A filter that stops a text half-way has read the text: the endpoint is alive."""
+    fleet = WatchedFleet(2)
+    flight, delivered = opened(fleet)
+    flight.content_came(delivered.attempt, 1.0)
+    error = StreamError(b'{"error": {"code": "content_filter"}}', "content_filter", "")
+    flight.stream_failed(delivered.attempt, error, 2.0)
+    assert fleet.effects == [(0, Effect.ALIVE)]
+    assert fleet.status(2.0).failed_endpoints == ()
+    entry = flight.ledger().entries[0]
+    assert (entry.phase, entry.error) == (Phase.BODY, "content_filter")
 
 
 @pytest.mark.parametrize("has_content", [True, False])

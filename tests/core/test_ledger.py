@@ -112,7 +112,8 @@ def test_a_ledger_is_written_out_once() -> None:
 
 def test_the_usual_ledger_is_one_good_answer() -> None:
     """Promise 10: a request that met with no trouble has its ledger too."""
-    ledger = Ledger(one_answer("east", 0.5), endpoint="east")
+    ledger = Ledger(0.5, endpoint="east")
+    assert ledger == Ledger(one_answer("east", 0.5), endpoint="east")
     assert str(ledger) == "1. east: 200 after 0.50 s"
     assert (ledger.endpoint, ledger.is_exhausted) == ("east", False)
 
