@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any, Final
 
 PRIMARY: Final = "primary"
@@ -68,10 +69,16 @@ PREAMBLE: Final = _event({}, choices=[], prompt_filter_results=[]) + _event(
     {"role": "assistant", "content": ""}
 )
 """What comes before any content. Each event is an HTTP chunk of its own."""
-CONTENT: Final = _event({"content": f" {TOKEN}"})
+_CONTENTS: Final = tuple(_event({"content": f" {TOKEN}{sign}"}) for sign in ".,;:!?")
 FINISH: Final = _event({}, finish="stop") + _chunk(b"data: [DONE]\n\n")
 LAST_CHUNK: Final = b"0\r\n\r\n"
 """What ends a response in good order, whether or not the stream within it is whole."""
+
+
+@lru_cache
+def contents(count: int, begin: int = 0) -> bytes:
+    """Give so many events with content; no two in a row are alike, which some would not bear."""
+    return b"".join(_CONTENTS[at % len(_CONTENTS)] for at in range(begin, begin + count))
 
 
 def response(status: int, body: bytes) -> bytes:

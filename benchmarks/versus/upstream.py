@@ -21,13 +21,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from versus.answers import (
-    CONTENT,
     ERROR,
     FINISH,
     LAST_CHUNK,
     PREAMBLE,
     STREAM_HEAD,
     completion,
+    contents,
     response,
 )
 
@@ -170,11 +170,11 @@ class Upstream:
             await asyncio.sleep(ways.pause)
         count = ways.tokens if ways.cut is None else ways.cut_after
         if ways.pace:
-            for _ in range(count):
-                write(CONTENT)
+            for at in range(count):
+                write(contents(1, at))
                 await asyncio.sleep(ways.pace)
         else:
-            write(CONTENT * count)
+            write(contents(count))
         match ways.cut:
             case None:
                 write(FINISH + LAST_CHUNK)
