@@ -7,7 +7,6 @@ and nothing is called back under it. Reads no clock: the time is passed in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import inf
 from threading import Lock
 from typing import Final
 
@@ -24,7 +23,7 @@ from azure_failover.core.events import (
 )
 from azure_failover.core.health import Cue, Health, Pacing, State
 from azure_failover.core.homes import Homes
-from azure_failover.core.pace import ANY_KIND, CALM, CROWD, Kind, Pace, Paces, ended, heard
+from azure_failover.core.pace import ANY_KIND, CALM, Kind, Pace, Paces, ended, heard, next_look
 from azure_failover.core.selection import Selection
 from azure_failover.core.status import EndpointStatus, Status, status_of
 from azure_failover.core.strategy import Order
@@ -41,9 +40,8 @@ class Fleet:
         self._random = random
         self._lock = Lock()
         policy = config.policy
-        self._pacing = Pacing(
-            policy.pause, policy.max_pause, policy.probe_lease, policy.failback == "auto"
-        )
+        may_return = policy.failback == "auto"
+        self._pacing = Pacing(policy.pause, policy.max_pause, policy.probe_lease, may_return)
         self._gates_throttled = policy.on_throttle == "failover"
         self._selection = Selection(config, random)
         self._looks_closer = not self._selection.is_steady or not self._selection.is_led_by_primary
@@ -75,31 +73,33 @@ class Fleet:
             self._selection.reset()
             self._forget_words()
 
-    def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
+    def first(self, now: float, kind: Kind = ANY_KIND, *, watches: bool = False) -> Ticket | None:
         """Start an attempt at the primary if nothing stands against it: the usual case, quickly.
 
-        Gives None if :meth:`choose` has to look closer. Does what :meth:`.Health.start` and
-        :meth:`.Pace.began` do, without the calls: they would cost more than all the rest.
+        Gives None if :meth:`choose` has to look closer; a sentry is only who ``watches``. Does what
+        :meth:`.Health.start` and :meth:`.Pace.began` do, but their calls would cost more than that.
         """
         with self._lock:
             health = self._primary
-            if health.state is not State.HEALTHY or (
-                self._looks_closer and not self._is_first(health, now)
-            ):
+            is_doubtful = self._looks_closer and not self._is_first(health, now)
+            if health.state is not State.HEALTHY or is_doubtful:
                 return None
             pace = (self._paces.by_kind.get(kind) or self._paces.of(kind))[0]
             generation = health.generation
             if pace.generation != generation:
                 pace.restart(generation)
             under_way = pace.under_way
-            if now >= pace.silent_at or under_way >= pace.sentry_from:
+            is_sentry = under_way >= pace.sentry_from
+            if now >= pace.silent_at or (is_sentry and not watches):
                 return None
+            if is_sentry:
+                pace.post_sentry()
             if now >= health.window.end:
                 health.window.turn(now, health.started)
             health.started = pace.latest = sequence = health.started + 1
             pace.under_way = under_way + 1
-            pace.calm = calm = 0 if under_way >= CROWD else pace.calm + 1
-            return Ticket(generation, sequence, False, pace, False, calm < CALM)  # noqa: FBT003
+            pace.calm = calm = 0 if under_way >= pace.crowd_from else pace.calm + 1
+            return Ticket(generation, sequence, False, pace, is_sentry, calm < CALM)  # noqa: FBT003
 
     def _is_first(self, health: Health, now: float) -> bool:
         """Tell whether the primary, if it is healthy, is surely the first choice."""
@@ -186,11 +186,10 @@ class Fleet:
             if elapsed is not None:
                 self._selection.answered(index, ticket, elapsed, now)
 
-    def next_look(self, ticket: Ticket, now: float) -> float:
-        """Say when a sentry should look whether its endpoint is silent."""
+    def next_look(self, index: int, ticket: Ticket, now: float) -> float:
+        """Say when a sentry should look whether its endpoint is silent; inf if it need not."""
         with self._lock:
-            pace = ticket.pace
-            return inf if pace is None else pace.next_look(now)
+            return next_look(ticket, self._health[index].generation, now)
 
     def take_hedge(self, now: float) -> bool:
         """Take one hedge out of its budget, if that is not spent."""

@@ -57,7 +57,7 @@ class UnderWay:
         for attempt in self.attempts:
             look = min(look, attempt.hedge_at)
             if attempt.ticket.is_sentry:
-                look = min(look, self._fleet.next_look(attempt.ticket, now))
+                look = min(look, self._fleet.next_look(attempt.index, attempt.ticket, now))
         return None if look == inf else max(look - now, _SHORTEST_LOOK)
 
     def listen(self, now: float) -> tuple[Event, ...]:

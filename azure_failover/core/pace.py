@@ -59,6 +59,7 @@ class Pace:
         "_took",
         "_total",
         "calm",
+        "crowd_from",
         "generation",
         "latest",
         "sentry_from",
@@ -75,6 +76,8 @@ class Pace:
             listens: Whether silence is to be noticed at all.
         """
         self._listens = listens
+        self.crowd_from = float(CROWD) if listens else inf
+        """With so many under way, the next is one of a crowd."""
         self._counts = [0] * _CELLS
         self._total = 0
         self._took: list[float] = []
@@ -110,7 +113,7 @@ class Pace:
 
         One of a crowd, or after a crowd of late, may have to be cut.
         """
-        self.calm = 0 if self.under_way >= CROWD else self.calm + 1
+        self.calm = 0 if self.under_way >= self.crowd_from else self.calm + 1
         self.under_way += 1
         self.latest = ticket.sequence
         ticket.is_crowded = self.calm < CALM
@@ -119,10 +122,6 @@ class Pace:
     def post_sentry(self) -> None:
         """Take note that an attempt keeps an eye; one is enough."""
         self.sentry_from = inf
-
-    def next_look(self, now: float) -> float:
-        """Say when the sentry should look again."""
-        return now + self.span if self.silent_at == inf else self.silent_at
 
     def heard(self, now: float, elapsed: float | None, was_sentry: bool = False) -> None:
         """Take in that an attempt's first byte came.
@@ -227,3 +226,15 @@ def ended(ticket: Ticket) -> None:
     pace, ticket.pace = ticket.pace, None
     if pace is not None and pace.generation == ticket.generation:
         pace.ended(ticket.sequence, was_sentry=ticket.is_sentry)
+
+
+def next_look(ticket: Ticket, generation: int, now: float) -> float:
+    """Say when a sentry should look whether its endpoint is silent; inf if it waits no more.
+
+    Who began under another than the present ``generation`` cannot tell, but may hear of it.
+    """
+    pace = ticket.pace
+    if pace is None:
+        return inf
+    is_current = ticket.generation == generation and pace.silent_at < inf
+    return pace.silent_at if is_current else now + pace.span

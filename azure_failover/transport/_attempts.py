@@ -20,9 +20,9 @@ from azure_failover.transport._cutoff import Cutoff
 from azure_failover.transport._family import Family, Req, Resp
 from azure_failover.transport._journey import Journey
 from azure_failover.transport._opening import Opener
-from azure_failover.transport._race import Alarm
 from azure_failover.transport._reports import Broken, Reports
 from azure_failover.transport._retarget import Retargeter
+from azure_failover.transport._silence import Alarm
 from azure_failover.transport._tokens import Tokens
 from azure_failover.transport._upstream import Upstream
 from azure_failover.transport._watch import Wire, shielded
@@ -57,7 +57,11 @@ class Attempts(Generic[Req, Resp]):
         """Cut the tasks that wait at endpoints that have just fallen silent."""
         for event in events:
             if isinstance(event, EndpointFailed) and event.by_silence:
-                self._alarm.ring(self._names.index(event.endpoint))
+                self.cut_all(self._names.index(event.endpoint))
+
+    def cut_all(self, index: int) -> None:
+        """Cut the tasks of this thread that wait at an endpoint which has fallen silent."""
+        self._alarm.ring(index)
 
     def make(
         self,
@@ -149,25 +153,38 @@ class Attempts(Generic[Req, Resp]):
         self, attempt: Attempt, journey: Journey[Req], time_left: float | None
     ) -> Resp | Broken:
         """Make an attempt; if many wait at its endpoint, it is cut when that falls silent."""
-        if not attempt.ticket.is_crowded:
-            return await self._within(time_left, attempt, journey)
-        with anyio.CancelScope() as scope:
-            waiting = self._alarm.add(attempt.index, scope)
-            try:
-                return await self._within(time_left, attempt, journey)
-            finally:
-                waiting.discard(scope)
+        make = self.acut if attempt.ticket.is_crowded else self._within
+        return await make(attempt.index, journey, time_left, is_fresh=attempt.is_fresh)
+
+    async def acut(
+        self,
+        index: int,
+        journey: Journey[Req],
+        time_left: float | None = None,
+        *,
+        is_fresh: bool = False,
+    ) -> Resp | Broken:
+        """Make an attempt that is cut when its endpoint falls silent."""
+        make = self.amake if time_left is None else self._within
+        wire = Wire(journey.request.extensions.get("trace"))
+        with self._alarm.cut(index, wire):
+            return await make(index, journey, time_left, is_fresh=is_fresh, wire=wire)
         error = self._family.timeout_error("cut: the endpoint has fallen silent")
         return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)
 
     async def _within(
-        self, time_left: float | None, attempt: Attempt, journey: Journey[Req]
+        self,
+        index: int,
+        journey: Journey[Req],
+        time_left: float | None,
+        *,
+        is_fresh: bool,
+        wire: Wire | None = None,
     ) -> Resp | Broken:
         """Make an attempt that is cut when its time is over, wherever it is then."""
-        index, is_fresh = attempt.index, attempt.is_fresh
         if time_left is None:
-            return await self.amake(index, journey, is_fresh=is_fresh)
-        wire = Wire(journey.request.extensions.get("trace"))
+            return await self.amake(index, journey, is_fresh=is_fresh, wire=wire)
+        wire = wire or Wire(journey.request.extensions.get("trace"))
         with anyio.move_on_after(time_left):
             return await self.amake(index, journey, time_left, is_fresh=is_fresh, wire=wire)
         is_pooled = self._upstream.has_own_pools

@@ -16,7 +16,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from azure_failover.core.config import Config
-from azure_failover.core.course import Course, plot, state_in
 from azure_failover.core.explanation import Explanation
 from azure_failover.core.fleet import Fleet
 from azure_failover.core.flight import Flight
@@ -55,6 +54,7 @@ from azure_failover.transport._replay import Buffer
 from azure_failover.transport._reports import Broken, Reports
 from azure_failover.transport._retarget import Retargeter
 from azure_failover.transport._runtime import Runtime
+from azure_failover.transport._silence import Lookout, task_of_asyncio
 from azure_failover.transport._upstream import Upstream
 from azure_failover.transport._watch import shielded
 
@@ -81,7 +81,7 @@ class Driver(Generic[Req, Resp]):
         self._deadline = config.policy.deadline
         self._is_plain = self._deadline is None and config.policy.hedge_after is None
         self._primary = config.primary.name
-        self._label = edit_for(self._primary, 1)
+        self._label = edit_for(self._primary, 1, unless="retry-after")
         self._retargeter = Retargeter(config, family)
         self._buffer = Buffer(family, config.policy.buffer_limit)
         self._foreign = Foreign(config, family, strict=strict)
@@ -92,6 +92,9 @@ class Driver(Generic[Req, Resp]):
         self.herald = Herald(on_event)
         self._delivery = Delivery(
             self.fleet, family, self._reports, self._foreign, self.clock, self.herald
+        )
+        self._lookout = partial(
+            Lookout, self.fleet, runtime, self.herald.tell, self._attempts.cut_all
         )
         self._crew = Crew()
         self._has_warned_of_retries = False
@@ -189,21 +192,22 @@ class Driver(Generic[Req, Resp]):
         if journey is None:
             request, *origin = self._foreign.admit(request)
             return await self._upstream.async_for(*origin).handle_async_request(request)
-        ticket = journey.ticket
+        ticket = journey.ticket or self._sentry(journey)
         if ticket is None:
             if not isinstance(request.stream, self._in_memory):
                 journey.take(await self._buffer.atake(request))
             flight = self._flight(journey)
             return await self._afly(journey, flight, flight.begin(journey.started))
+        make = self._attempts.acut if ticket.is_crowded else self._attempts.amake
+        lookout = self._lookout(ticket) if ticket.is_sentry else None
         try:
-            if ticket.is_crowded:
-                attempt = Attempt(0, ticket, journey.started)
-                result = await self._attempts.aguarded(attempt, journey, None)
-            else:
-                result = await self._attempts.amake(0, journey)
+            result = await make(0, journey)
         except BaseException:
             self.fleet.note(0, ticket, Effect.NEUTRAL, self.clock())
             raise
+        finally:
+            if lookout is not None:
+                lookout.end()
         if self._landed(result, ticket, journey.started):
             return result
         flight = self._flight(journey)
@@ -320,16 +324,26 @@ class Driver(Generic[Req, Resp]):
         options = OPTIONS_AROUND.get() if extension is None else options_of(extension)
         now = self.clock()
         journey = Journey(request, itinerary, options, now)
-        if (
+        journey.is_usual = (
             itinerary.is_free
             and options is DEFAULT_OPTIONS
             and self._is_plain
             and not self.fleet.has_moved_state
             and isinstance(request.stream, self._in_memory)
             and starts
-        ):
+        )
+        if journey.is_usual:
             journey.ticket = self.fleet.first(now, itinerary.kind or journey.kind)
         return journey
+
+    def _sentry(self, journey: Journey[Req]) -> Ticket | None:
+        """Start at the primary as its sentry, if that is all that is special about a request.
+
+        Where it can be called at the right time it looks by itself; elsewhere a flight does.
+        """
+        if not journey.is_usual or task_of_asyncio() is None:
+            return None
+        return self.fleet.first(journey.started, journey.kind, watches=True)
 
     def _landed(self, result: Resp | Broken, ticket: Ticket, started: float) -> TypeGuard[Resp]:
         """Note and label the primary's answer if it is a complete 200; tell whether it is."""
@@ -337,7 +351,7 @@ class Driver(Generic[Req, Resp]):
             isinstance(result, Broken)
             or result.status_code != 200  # noqa: PLR2004
             or not isinstance(result.stream, self._in_memory)
-            or not self._label.make_unless(b"retry-after", result.headers)
+            or not self._label.make(result.headers)
         ):
             return False
         ended = self.clock()
@@ -353,22 +367,10 @@ class Driver(Generic[Req, Resp]):
         return Flight(
             self.fleet,
             journey.started,
-            course=self._course(journey),
+            course=journey.course(self.fleet.home_of, self._retargeter.closed(journey)),
             kind=journey.kind,
             deadline=journey.options.deadline or self._deadline,
             is_replayable=journey.once is None,
-        )
-
-    def _course(self, journey: Journey[Req]) -> Course:
-        """Say where a request may go."""
-        itinerary = journey.itinerary
-        return plot(
-            itinerary.habit,
-            state_in(itinerary.habit, journey.body),
-            home_of=self.fleet.home_of,
-            addressed=itinerary.addressed,
-            auto_failover=journey.options.auto_failover,
-            closed=self._retargeter.closed(journey),
         )
 
     def _told(self, flight: Flight[Resp], attempt: Attempt, result: Resp | Broken) -> Command[Resp]:
@@ -392,4 +394,4 @@ class Driver(Generic[Req, Resp]):
             return Explanation(operation="", form="foreign", may_move=False, reason=reason)
         if isinstance(request.stream, self._in_memory):
             journey.take(b"".join(cast("Iterable[bytes]", request.stream)))
-        return explained(journey, self._course(journey), self.fleet, self._retargeter)
+        return explained(journey, self.fleet, self._retargeter)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from azure_failover.core.course import Course, Reach
+from azure_failover.core.course import Reach
 from azure_failover.core.explanation import Explanation, Stop
 from azure_failover.core.fleet import Fleet
 from azure_failover.transport._journey import Journey
 from azure_failover.transport._retarget import Retargeter
 
 
-def explained(
-    journey: Journey[Any], course: Course, fleet: Fleet, retargeter: Retargeter[Any, Any]
-) -> Explanation:
+def explained(journey: Journey[Any], fleet: Fleet, retargeter: Retargeter[Any, Any]) -> Explanation:
     """Explain a request for one of the endpoints."""
     itinerary = journey.itinerary
+    course = journey.course(fleet.home_of, retargeter.closed(journey))
     order, skips = fleet.preview(journey.started, course)
     notes = {**course.closed, **{skip.index: skip.reason for skip in skips}}
     stops = {

@@ -16,49 +16,44 @@ _Triple: TypeAlias = tuple[bytes, bytes, bytes]
 class HeaderEdit:
     """What is to be set and dropped, prepared once and made often. Thread-safe."""
 
-    __slots__ = ("_dropped", "_names", "_set", "_triples")
+    __slots__ = ("_dropped", "_names", "_set", "_triples", "_unless")
 
-    def __init__(self, given: Mapping[str, str], dropped: Iterable[str] = ()) -> None:
-        """Take header names, in any case, and their values, and names to drop."""
+    def __init__(
+        self, given: Mapping[str, str], dropped: Iterable[str] = (), *, unless: str | None = None
+    ) -> None:
+        """Prepare an edit; names may be in any case.
+
+        Args:
+            given: Headers to set.
+            dropped: Names of headers to drop.
+            unless: The name of a header; messages that have it are left as they are.
+        """
         self._set: Final = dict(given)
         self._dropped: Final = tuple(dropped)
+        self._unless: Final = unless and unless.lower().encode()
         self._triples: Final[list[_Triple]] = [
             (name.encode(), name.lower().encode(), value.encode()) for name, value in given.items()
         ]
-        self._names: Final = frozenset(name.lower().encode() for name in (*given, *self._dropped))
+        names = (*given, *self._dropped, *filter(None, [unless]))
+        self._names: Final = frozenset(name.lower().encode() for name in names)
 
-    def make(self, headers: MutableMapping[str, str]) -> None:
-        """Edit the headers of one message, in place."""
-        known = triples_of(headers)
-        if known is None:
-            for name in self._dropped:
-                headers.pop(name, None)
-            headers.update(self._set)
-            return
+    def make(self, headers: MutableMapping[str, str]) -> bool:
+        """Edit the headers of one message, in place; tell whether that was done."""
+        known: Any = getattr(headers, "_list", None)
+        if known.__class__ is not list or (known and len(known[0]) != 3):  # noqa: PLR2004
+            return self._make_one_by_one(headers)
         names = self._names
-        known[:] = self._triples + [item for item in known if item[1] not in names]
-
-    def make_unless(self, there: bytes, headers: MutableMapping[str, str]) -> bool:
-        """Edit the headers of one message, unless one is there; tell whether that is so.
-
-        Args:
-            there: The name of that header, in lower case.
-            headers: The message's.
-        """
-        known = triples_of(headers)
-        names = [item[1] for item in known or ()]
-        if there in names or (known is None and there.decode() in headers):
+        kept = [item for item in known if item[1] not in names]
+        unless = self._unless
+        if unless and len(kept) < len(known) and any(item[1] == unless for item in known):
             return False
-        if known is not None and self._names.isdisjoint(names):
-            known += self._triples
-        else:
-            self.make(headers)
+        known[:] = self._triples + kept
         return True
 
-
-def triples_of(headers: Any) -> list[_Triple] | None:  # noqa: ANN401
-    """Give the list in which a family's headers lie; None if they lie in some other way."""
-    known: Any = getattr(headers, "_list", None)
-    if known.__class__ is not list or (known and len(known[0]) != 3):  # noqa: PLR2004
-        return None
-    return known
+    def _make_one_by_one(self, headers: MutableMapping[str, str]) -> bool:
+        if self._unless and self._unless.decode() in headers:
+            return False
+        for name in self._dropped:
+            headers.pop(name, None)
+        headers.update(self._set)
+        return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic
 
 import attrs
 
 from azure_failover.core.body import named_model, rename_deployment
+from azure_failover.core.course import Course, plot, state_in
 from azure_failover.core.mobility import Habit, Mobility
 from azure_failover.core.pace import Kind
 from azure_failover.core.routes import Route
@@ -56,7 +57,8 @@ class Journey(Generic[Req]):
     """One incoming request: itself, its URL taken apart, its options, when it came, its body.
 
     Attributes:
-        ticket: Of its attempt at the primary, if nothing is special about it and all is well there.
+        is_usual: Whether nothing is special about it: it moves freely, and begins at the primary.
+        ticket: Of its attempt there, if that is well too.
         once: The body, if it can be sent only once.
     """
 
@@ -64,6 +66,7 @@ class Journey(Generic[Req]):
     itinerary: Itinerary
     options: FailoverOptions
     started: float
+    is_usual: bool = False
     ticket: Ticket | None = None
     once: Once | None = None
     _body: bytes | None = attrs.field(default=None, repr=False)
@@ -108,6 +111,20 @@ class Journey(Generic[Req]):
                 return True
             case None:
                 return self.itinerary.habit.mobility is not Mobility.MOVES
+
+    def course(
+        self, home_of: Callable[[Iterable[str]], int | None], closed: Mapping[int, str]
+    ) -> Course:
+        """Say where it may go: ``home_of`` and ``closed`` as for :func:`.course.plot`."""
+        itinerary = self.itinerary
+        return plot(
+            itinerary.habit,
+            state_in(itinerary.habit, self.body),
+            home_of=home_of,
+            addressed=itinerary.addressed,
+            auto_failover=self.options.auto_failover,
+            closed=closed,
+        )
 
     def renamed(self, index: int, names: Mapping[str, str]) -> bytes | None:
         """Give the body for an endpoint that calls deployments differently.

@@ -34,9 +34,13 @@ def label_response(response: Response, ledger: Ledger, endpoint: str, attempts: 
 
 
 @lru_cache
-def edit_for(endpoint: str, attempts: int) -> HeaderEdit:
-    """Give the edit that tells in a response's headers who answered, at which attempt."""
-    return HeaderEdit({ENDPOINT_HEADER: endpoint, ATTEMPTS_HEADER: str(attempts)})
+def edit_for(endpoint: str, attempts: int, *, unless: str | None = None) -> HeaderEdit:
+    """Give the edit that tells in a response's headers who answered, at which attempt.
+
+    Responses that have the header ``unless`` are left as they are.
+    """
+    labels = {ENDPOINT_HEADER: endpoint, ATTEMPTS_HEADER: str(attempts)}
+    return HeaderEdit(labels, unless=unless)
 
 
 def label_error(error: Exception, ledger: Ledger) -> None:

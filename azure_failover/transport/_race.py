@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import copy_context
 from queue import SimpleQueue
-from threading import BoundedSemaphore, Lock, Thread, get_ident
+from threading import BoundedSemaphore, Lock, Thread
 from typing import Final, Generic, TypeAlias
 
 import anyio
@@ -136,30 +136,3 @@ class AsyncRace(Generic[Resp]):
             if not isinstance(result, Broken | Exception):
                 with suppress(Exception):
                     await shielded(result.aclose())
-
-
-class Alarm:
-    """Cuts short the tasks that wait at an endpoint which has fallen silent.
-
-    Each event loop has its own: only from its own thread may a task be cut.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._waiting: Final = tuple[dict[int, set[anyio.CancelScope]], ...](
-            {} for _ in range(count)
-        )
-
-    def add(self, index: int, scope: anyio.CancelScope) -> set[anyio.CancelScope]:
-        """Let the alarm cut a scope that waits at endpoint ``index``.
-
-        Returns:
-            The scopes that wait there; the caller takes its own out again when it is left.
-        """
-        waiting = self._waiting[index].setdefault(get_ident(), set())
-        waiting.add(scope)
-        return waiting
-
-    def ring(self, index: int) -> None:
-        """Cut all tasks of this thread that wait at endpoint ``index``."""
-        for scope in self._waiting[index].get(get_ident(), ()):
-            scope.cancel()

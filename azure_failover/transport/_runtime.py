@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -25,6 +26,10 @@ async def _async_wait(receive: Callable[[], Awaitable[Any]], seconds: float | No
     return None
 
 
+def _call_later(seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, call)
+
+
 @attrs.frozen(kw_only=True)
 class Runtime:
     """Where time and randomness come from; tests put their own in place.
@@ -37,6 +42,8 @@ class Runtime:
         async_sleep: Suspends a task for so many seconds.
         wait: Gives the next item of a queue, or None if none comes within so many seconds.
         async_wait: Gives what a function receives, or None if nothing comes in time.
+        call_later: Calls a function in this thread's event loop of asyncio, after so many seconds,
+            unless what it gives is cancelled before.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -46,3 +53,4 @@ class Runtime:
     async_sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     wait: Callable[[SimpleQueue[Any], float | None], Any] = _wait
     async_wait: Callable[[Callable[[], Awaitable[Any]], float | None], Awaitable[Any]] = _async_wait
+    call_later: Callable[[float, Callable[[], None]], asyncio.TimerHandle] = _call_later

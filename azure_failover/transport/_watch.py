@@ -31,7 +31,7 @@ class Wire:
     in httpcore's documentation). A trace that the caller had set is called as well.
     """
 
-    __slots__ = ("_caller", "connected", "phase", "sent")
+    __slots__ = ("_caller", "connected", "is_closing", "phase", "sent")
 
     def __init__(self, caller: Callable[[str, Any], Any] | None) -> None:
         self._caller = caller
@@ -39,6 +39,8 @@ class Wire:
         """How far the driver has come: CONNECT before it sends, BODY when it reads on."""
         self.connected = False
         self.sent = False
+        self.is_closing = False
+        """Whether the pool takes its connection back, in a task."""
 
     @property
     def is_reused(self) -> bool:
@@ -53,8 +55,10 @@ class Wire:
 
     async def asynchronous(self, name: str, info: Any) -> None:  # noqa: ANN401
         """Note a step, for a task."""
-        if not self.sent:  # what follows makes no difference
+        if not self.sent:
             self._note(name)
+        elif name.endswith("response_closed.started"):
+            self.is_closing = True
         if self._caller is not None:
             result = self._caller(name, info)
             if inspect.isawaitable(result):

@@ -64,9 +64,9 @@ class CheckedFleet(Fleet):
 
     # Starts.
 
-    def first(self, now: float, kind: Kind = ANY_KIND) -> Ticket | None:
-        ticket = super().first(now, kind)
-        assert (ticket is not None) == self.reference.is_plain(now, kind)
+    def first(self, now: float, kind: Kind = ANY_KIND, *, watches: bool = False) -> Ticket | None:
+        ticket = super().first(now, kind, watches=watches)
+        assert (ticket is not None) == self.reference.is_plain(now, kind, watches=watches)
         return None if ticket is None else self._started(0, ticket, now, kind)
 
     def order(self, now: float, course: Course = ANYWHERE) -> Order:
@@ -144,14 +144,16 @@ class CheckedFleet(Fleet):
     def pace_of(self, known: Known) -> ReferencePace:
         return self.reference.pace(known.index, known.kind)
 
-    def next_look(self, ticket: Ticket, now: float) -> float:
-        look = super().next_look(ticket, now)
-        known = self.known[ticket]
-        if known.wait.is_over:
-            assert look == inf
-        elif known.attempt.generation == self.reference.endpoints[known.index].generation:
-            assert look == self.pace_of(known).next_look(known.attempt.generation, now)
+    def next_look(self, index: int, ticket: Ticket, now: float) -> float:
+        look = super().next_look(index, ticket, now)
+        assert look == (inf if self.known[ticket].wait.is_over else self.due(ticket, now))
         return look
+
+    def due(self, ticket: Ticket, now: float) -> float:
+        """Say when who waits should look."""
+        known = self.known[ticket]
+        present = self.reference.endpoints[known.index].generation
+        return self.pace_of(known).next_look(known.attempt.generation, present, now)
 
     def listen(self, index: int, ticket: Ticket, now: float) -> Event | None:
         event, known = super().listen(index, ticket, now), self.known[ticket]

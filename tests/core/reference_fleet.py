@@ -139,7 +139,7 @@ class ReferenceFleet:
         ]
         return next(iter((*healthy, *usable)), 0)
 
-    def is_plain(self, now: float, kind: Kind) -> bool:
+    def is_plain(self, now: float, kind: Kind, *, watches: bool) -> bool:
         """Tell whether nothing at all stands against the primary: the usual case."""
         primary, pace = self.endpoints[0], self.pace(0, kind)
         return (
@@ -149,7 +149,7 @@ class ReferenceFleet:
             and not primary.is_gated(now)
             and primary.share(now) == 1.0
             and now < pace.silent_at(primary.generation)
-            and not pace.wants_a_sentry(primary.generation)
+            and (watches or not pace.wants_a_sentry(primary.generation))
         )
 
     def prospects(self, tried: int, now: float, course: Course, *, open_only: bool) -> int:

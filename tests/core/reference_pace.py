@@ -73,13 +73,14 @@ class ReferencePace:
         owed = [one for one in heard[-1].waiting if not one.is_over]
         return heard[-1].at + self.span if len(owed) >= CROWD else inf
 
-    def next_look(self, generation: int, now: float) -> float:
-        silent_at = self.silent_at(generation)
+    def next_look(self, generation: int, present: int, now: float) -> float:
+        """Who waits since before the ``present`` generation only looks now and then."""
+        silent_at = self.silent_at(generation) if generation == present else inf
         return now + self.span if silent_at == inf else silent_at
 
     def start(self, generation: int) -> Wait:
         self.crowds.append(len(self.waiting(generation)))
-        is_crowded = max(self.crowds[-CALM:]) >= CROWD
+        is_crowded = self.listens and max(self.crowds[-CALM:]) >= CROWD
         started = Wait(generation, self.wants_a_sentry(generation), is_crowded)
         self.waits.append(started)
         return started

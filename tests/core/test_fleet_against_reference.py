@@ -64,9 +64,9 @@ class FleetMachine(Clockwork):
                 assert [skip.index for skip in choice.skipped] == left
             self.under_way.append((choice.index, choice.ticket))
 
-    @rule(kind=KINDS)
-    def ask_the_quick_way(self, kind: Kind) -> None:
-        ticket = self.fleet.first(self.now, kind)
+    @rule(kind=KINDS, watches=st.booleans())
+    def ask_the_quick_way(self, kind: Kind, *, watches: bool) -> None:
+        ticket = self.fleet.first(self.now, kind, watches=watches)
         if ticket is not None:
             self.under_way.append((0, ticket))
 
@@ -110,7 +110,7 @@ class FleetMachine(Clockwork):
         """Whoever waits may listen; a sentry is only asked to."""
         self.fleet.luck = luck
         index, ticket = self.under_way[which % len(self.under_way)]
-        self.fleet.next_look(ticket, self.now)
+        self.fleet.next_look(index, ticket, self.now)
         self.fleet.listen(index, ticket, self.now)
         self.fleet.is_silenced(index, ticket)
 

@@ -277,8 +277,7 @@ class FlightMachine(Clockwork):
 
     def is_as_patient_as_promised(self, trip: Trip, command: Send | Await) -> None:
         """The driver is told to look again when the first of what is under way is overdue."""
-        if trip.is_patience_plain(self.fleet):
-            assert command.patience == trip.patience(self.fleet, self.now)
+        assert command.patience == trip.patience(self.fleet, self.now)
         trip.wakes = inf if command.patience is None else self.now + command.patience
 
     def land(self, trip: Trip) -> None:
@@ -482,9 +481,9 @@ class FlightMachine(Clockwork):
 
     # The usual request, which has no flight unless something goes wrong.
 
-    @rule(kind=KINDS)
-    def take_off_quickly(self, kind: Kind) -> None:
-        ticket = self.fleet.first(self.now, kind)
+    @rule(kind=KINDS, watches=st.booleans())
+    def take_off_quickly(self, kind: Kind, *, watches: bool) -> None:
+        ticket = self.fleet.first(self.now, kind, watches=watches)
         if ticket is not None:
             self.fleet.journal.clear()
             self.quick.append((ticket, self.now, kind))

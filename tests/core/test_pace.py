@@ -17,6 +17,7 @@ from azure_failover.core.pace import (
     SILENCE_SHARE,
     Pace,
     Paces,
+    next_look,
 )
 from azure_failover.core.ticket import Ticket
 
@@ -167,13 +168,25 @@ def test_one_sentry_is_posted_and_relieved(is_answered: bool) -> None:
 
 
 def test_a_sentry_looks_when_it_would_be_silent() -> None:
-    """As long as there is no such time, it looks now and then."""
+    """As long as there is no such time, or it is none of its own, it looks now and then."""
     pace = known_pace(10.0)
     assert pace.usual is not None
-    assert pace.next_look(50.0) == 50.0 + SILENCE_SHARE * pace.usual
+    now_and_then = SILENCE_SHARE * pace.usual
+    ticket = Ticket(0, 1, is_probe=False, pace=pace)
+    assert next_look(ticket, 0, 50.0) == 50.0 + now_and_then
     begin(pace, CROWD + 1)
     pace.heard(100.0, None)
-    assert pace.next_look(101.0) == pace.silent_at
+    assert next_look(ticket, 0, 101.0) == pace.silent_at < inf
+    assert next_look(ticket, 1, 500.0) == 500.0 + now_and_then
+    assert next_look(Ticket(0, 1, is_probe=False), 0, 0.0) == inf
+
+
+def test_who_does_not_listen_sees_no_crowd() -> None:
+    """So no attempt has to be ready to be cut."""
+    for listens in (True, False):
+        pace = Pace(listens=listens)
+        begin(pace, CROWD + 1)
+        assert enters(pace) == listens
 
 
 def test_a_new_generation_forgets_who_waits_and_keeps_what_is_usual() -> None:

@@ -176,15 +176,6 @@ class Trip:
     def patience(self, fleet: CheckedFleet, now: float) -> float | None:
         """Say for how long all may be left alone."""
         looks = [one.hedge_at for one in self.flying]
-        for one in self.flying:
-            if one.is_listening:
-                known = fleet.known[one.attempt.ticket]
-                looks.append(fleet.pace_of(known).next_look(known.attempt.generation, now))
+        looks += [fleet.due(one.attempt.ticket, now) for one in self.flying if one.is_listening]
         look = min(looks, default=inf)
         return None if look == inf else max(look - now, 0.001)
-
-    def is_patience_plain(self, fleet: CheckedFleet) -> bool:
-        """Tell whether no sentry is left over from what its endpoint was before."""
-        known = [fleet.known[one.attempt.ticket] for one in self.flying if one.is_listening]
-        endpoints = fleet.reference.endpoints
-        return all(one.attempt.generation == endpoints[one.index].generation for one in known)

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from hypothesis import given, strategies as st
 
-from azure_failover.transport._header_edits import HeaderEdit, triples_of
+from azure_failover.transport._header_edits import HeaderEdit
 
 NAMES = st.sampled_from(["Host", "host", "API-key", "api-key", "Authorization", "X-One", "x-two"])
 VALUES = st.text("abc", min_size=1, max_size=3)
@@ -43,7 +43,7 @@ def test_one_pass_gives_what_the_public_interface_gives(
 @pytest.mark.parametrize("family", [httpx, httpx2])
 def test_the_families_keep_headers_in_triples(family: Any) -> None:
     """Should this fail, all still works, but each healthy request costs more."""
-    assert triples_of(family.Headers({"Host": "x"})) == [(b"Host", b"host", b"x")]
+    assert vars(family.Headers({"Host": "x"}))["_list"] == [(b"Host", b"host", b"x")]
     request: object = family.Request("GET", "https://a", stream=family.ByteStream(b""))
     assert vars(request).keys() == {
         "method",
@@ -69,10 +69,11 @@ def test_other_headers_are_edited_one_by_one(
 def test_an_edit_can_be_left_undone_where_a_header_is(
     kind: Any, headers: dict[str, str], given_: dict[str, str]
 ) -> None:
-    edit, edited, expected = HeaderEdit(given_, ["x-one"]), kind(headers), kind(headers)
+    edited, expected = kind(headers), kind(headers)
     if "x-two" not in headers:
-        edit.make(expected)
-    assert edit.make_unless(b"x-two", edited) == ("x-two" not in headers)
+        assert HeaderEdit(given_, ["x-one"]).make(expected)
+    edit = HeaderEdit(given_, ["x-one"], unless="X-Two")
+    assert edit.make(edited) == ("x-two" not in headers)
     assert edited == expected
 
 
