@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from versus.record import Ratio, Record, Series, added_ratio, ratio
-from versus.roster import BARE, BY_HAND, OURS, UNDER_SDK
+from versus.roster import BY_HAND, OURS, UNDER_SDK
 from versus.scenarios.dead import DEATHS, SEQUENTIAL, SIDE_BY_SIDE, Shape, key
 from versus.scenarios.recovery import DEATHS as RETURNS
 from versus.team import COLOURS
@@ -68,44 +68,44 @@ def _title(record: Record, name: str) -> str:
     return record.subjects[name].title
 
 
+def _base(record: Record, name: str) -> str:
+    """Give the title of what a subject builds on."""
+    return _title(record, record.subjects[name].base)
+
+
 def _times(found: Ratio) -> str:
     return f"{found.middle:.2f} ({found.least:.2f} to {found.most:.2f})"
 
 
 def _memory(record: Record) -> Iterator[Reading]:
     """What a healthy call costs in memory."""
-    bases = [(OURS[family], BARE[family], ADDED) for family in OURS]
-    for ours, base, limit in (*bases, (UNDER_SDK, "openai_alone", ADDED_TO_SDK)):
+    for ours, limit in (*((ours, ADDED) for ours in OURS.values()), (UNDER_SDK, ADDED_TO_SDK)):
         for colour in COLOURS:
-            pair = record.pair("memory", ours, base, f"{colour} cpu")
-            if pair is None:
+            times = record.times("memory", ours, f"{colour} cpu")
+            if times is None:
                 continue
-            found = ratio(*pair)
-            added = [percent(each - 1.0) for each in (found.middle, found.least, found.most)]
+            added = [percent(each - 1) for each in (times.median, times.least, times.most)]
             yield Reading(
                 what=f"healthy, in memory, {colour}: {_title(record, ours)} adds to "
-                f"{_title(record, base)}",
+                f"{_base(record, ours)}",
                 bar=f"at most {100 * limit:g} %",
                 figure=f"{added[0]} ({added[1]} to {added[2]})",
-                holds=found.middle - 1.0 <= limit,
+                holds=times.median - 1 <= limit,
             )
     for family, ours in OURS.items():
         for colour in COLOURS:
-            yield from _to_floor(record, family, ours, colour)
+            yield from _to_floor(record, ours, BY_HAND[family], f"{colour} cpu")
 
 
-def _to_floor(record: Record, family: str, ours: str, colour: str) -> Iterator[Reading]:
+def _to_floor(record: Record, ours: str, floor: str, figure: str) -> Iterator[Reading]:
     """What ours adds, in units of what the transport written by hand adds."""
-    pairs = [
-        record.pair("memory", ours, other, f"{colour} cpu")
-        for other in (BY_HAND[family], BARE[family])
-    ]
-    if pairs[0] is None or pairs[1] is None:
+    times = [record.times("memory", name, figure) for name in (ours, floor)]
+    if times[0] is None or times[1] is None or not record.pair("memory", ours, floor, figure):
         return
-    found = added_ratio(pairs[0][0], pairs[0][1], pairs[1][1])
+    found = added_ratio(times[0], times[1])
     yield Reading(
-        what=f"healthy, in memory, {colour}: {_title(record, ours)} adds, against what "
-        f"{_title(record, BY_HAND[family])} adds",
+        what=f"healthy, in memory, {figure.partition(' ')[0]}: {_title(record, ours)} adds, "
+        f"against what {_title(record, floor)} adds",
         bar=f"at most {ADDED_TO_FLOOR:g} times",
         figure="by hand adds nothing that can be measured" if found is None else _times(found),
         holds=found is not None and found.middle <= ADDED_TO_FLOOR,
@@ -114,16 +114,15 @@ def _to_floor(record: Record, family: str, ours: str, colour: str) -> Iterator[R
 
 def _throughput(record: Record) -> Iterator[Reading]:
     for at_once in BUSY:
-        for family, ours in OURS.items():
-            pair = record.pair("concurrency", ours, BARE[family], f"{at_once} at once")
-            if pair is not None:
-                found = ratio(*pair)
+        for ours in OURS.values():
+            times = record.times("concurrency", ours, f"{at_once} at once")
+            if times is not None:
                 yield Reading(
                     what=f"healthy, {at_once} calls at once: throughput of "
-                    f"{_title(record, ours)} against {_title(record, BARE[family])}",
+                    f"{_title(record, ours)} against {_base(record, ours)}",
                     bar=f"at least {THROUGHPUT:g}",
-                    figure=_times(found),
-                    holds=found.middle >= THROUGHPUT,
+                    figure=_times(Ratio.of(times)),
+                    holds=times.median >= THROUGHPUT,
                 )
 
 
@@ -199,17 +198,16 @@ def _streams(record: Record) -> Iterator[Reading]:
         ("time to the first content", "first ms", FIRST),
         ("CPU for an event", "cpu", EVENT),
     ):
-        for family, ours in OURS.items():
+        for ours in OURS.values():
             for colour in COLOURS:
-                pair = record.pair("streams", ours, BARE[family], f"{colour} {figure}")
-                if pair is not None:
-                    found = ratio(*pair)
+                times = record.times("streams", ours, f"{colour} {figure}")
+                if times is not None:
                     yield Reading(
                         what=f"stream, {colour}: {what} of {_title(record, ours)} against "
-                        f"{_title(record, BARE[family])}",
+                        f"{_base(record, ours)}",
                         bar=f"at most {limit:g}",
-                        figure=_times(found),
-                        holds=found.middle <= limit,
+                        figure=_times(Ratio.of(times)),
+                        holds=times.median <= limit,
                     )
 
 

@@ -20,9 +20,10 @@ Each subject is one small file in `benchmarks/versus/subjects`, configured as it
 advises ([below](#how-each-is-configured)). It runs in a process and an environment of its own, and
 sends the same kilobyte of chat. The subjects of a scenario take turns in short slices, so that all
 of them see the same machine. Figures are medians; in brackets the least and the greatest median of
-eight parts of the run. *Adds* is against what a subject builds on: `httpx`, `httpx2`, or the SDK
-alone. *By hand* is the transport that many write themselves: it tries the endpoints in order and
-keeps nothing in mind.
+eight parts of the run. *Adds*, *share* and *times* are against what a subject builds on: `httpx`,
+`httpx2`, or the SDK alone; they are medians of quotients, each of two slices of the same turn, so
+that what the machine does to both cancels out. *By hand* is the transport that many write
+themselves: it tries the endpoints in order and keeps nothing in mind.
 """
 
 GLANCE: Final = """

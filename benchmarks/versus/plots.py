@@ -7,9 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from versus.record import Record, ratio
+from versus.record import Record
 from versus.scenarios.dead import DEATHS, SEQUENTIAL, key
 from versus.scenarios.recovery import DEATHS as RETURNS
+from versus.tables import added
 
 OURS: Final = "#0b6e4f"
 OTHERS: Final = "#66819e"
@@ -106,16 +107,15 @@ def _draw_healthy(record: Record) -> Any:
     for axis, colour in zip(axes, ("sync", "async"), strict=True):
         most = 1.0
         for place, name in enumerate(names):
-            pair = record.pair("loopback", name, record.subjects[name].floor, f"{colour} cpu")
-            if pair is None:
+            whole = record.figure("loopback", name, f"{colour} cpu")
+            times = record.times("loopback", name, f"{colour} cpu")
+            if whole is None or times is None:
                 continue
-            added = pair[0].median - pair[1].median
-            share = ratio(*pair).middle - 1.0
-            axis.barh(place, max(added, 0.0), color=_colour(record, name), height=0.65)
-            _write(
-                axis, max(added, 0.0), place, f"{added:+.0f} µs, {share:+.0%}".replace("%", " %")
-            )
-            most = max(most, added)
+            more, share = added(whole, times), times.median - 1
+            axis.barh(place, max(more, 0.0), color=_colour(record, name), height=0.65)
+            told = f"{more:+.0f} µs, {share:+.0%}".replace("%", " %")
+            _write(axis, max(more, 0.0), place, told)
+            most = max(most, more)
         axis.set(title=colour, xlabel="CPU that is added to a call, µs")
         axis.set_xscale("symlog", linthresh=10.0)
         axis.set_xlim(0.0, most * 20.0)
@@ -130,14 +130,13 @@ def _draw_throughput(record: Record) -> Any:
     figure, axes = _panels(len(_AT_ONCE), len(names))
     for axis, (at_once, title) in zip(axes, _AT_ONCE.items(), strict=True):
         for place, name in enumerate(names):
-            pair = record.pair("concurrency", name, record.subjects[name].floor, at_once)
-            if pair is None:
+            times = record.times("concurrency", name, at_once)
+            if times is None:
                 continue
-            found = ratio(*pair)
-            axis.barh(place, min(found.middle, _MOST), color=_colour(record, name), height=0.65)
-            spread = [min(found.least, _MOST), min(found.most, _MOST)]
+            axis.barh(place, min(times.median, _MOST), color=_colour(record, name), height=0.65)
+            spread = [min(times.least, _MOST), min(times.most, _MOST)]
             axis.plot(spread, [place, place], color="#222222", linewidth=0.8)
-            _write(axis, _MOST, place, f"{found.middle:.2f}")
+            _write(axis, _MOST, place, f"{times.median:.2f}")
         axis.axvline(1.0, color=LOST, linewidth=1.0)
         axis.set(title=title, xlabel="throughput, 1 = without failover")
         axis.set_xlim(0.0, _MOST + 0.35)

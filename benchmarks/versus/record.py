@@ -69,11 +69,16 @@ def _rounded(value: float) -> float:
 
 @attrs.frozen
 class Ratio:
-    """How two figures of one run compare: by their medians, and in each part of the run."""
+    """How two figures of one run compare: in all, and in each part of the run."""
 
     middle: float
     least: float
     most: float
+
+    @classmethod
+    def of(cls, times: Series) -> Ratio:
+        """Sum up quotients."""
+        return cls(times.median, times.least, times.most)
 
 
 def ratio(upper: Series, lower: Series) -> Ratio:
@@ -83,17 +88,21 @@ def ratio(upper: Series, lower: Series) -> Ratio:
     return Ratio(middle, min(blocks, default=middle), max(blocks, default=middle))
 
 
-def added_ratio(ours: Series, floor: Series, bare: Series) -> Ratio | None:
-    """Compare what two figures add to a third; None where the floor adds nothing."""
-    if floor.median <= bare.median:
+def added_ratio(ours: Series, floor: Series) -> Ratio | None:
+    """Compare what two figures add to a third, given how many times that one they are.
+
+    None where the floor adds nothing.
+    """
+    if floor.median <= 1:
         return None
-    found = [
-        (a - c) / (b - c)
-        for a, b, c in zip(ours.blocks, floor.blocks, bare.blocks, strict=False)
-        if b > c
-    ]
-    middle = (ours.median - bare.median) / (floor.median - bare.median)
-    return Ratio(middle, min(found, default=middle), max(found, default=middle))
+    blocks = [(a - 1) / (b - 1) for a, b in zip(ours.blocks, floor.blocks, strict=False) if b > 1]
+    middle = (ours.median - 1) / (floor.median - 1)
+    return Ratio(middle, min(blocks, default=middle), max(blocks, default=middle))
+
+
+def quotients(upper: Sequence[float], lower: Sequence[float]) -> list[float]:
+    """Compare samples turn by turn: what the machine does to both of a turn cancels out."""
+    return [a / b for a, b in zip(upper, lower, strict=False) if b]
 
 
 @attrs.frozen(kw_only=True)
@@ -103,11 +112,14 @@ class Measured:
     Attributes:
         run: Which run it is from; figures of different runs do not compare.
         figures: By name.
+        times: How many times that of what it builds on a figure is, by name: the quotients of
+            samples of the same turn.
         notes: Words: what was not finished, what a caller sees.
     """
 
     run: str
     figures: Mapping[str, Series]
+    times: Mapping[str, Series] = attrs.field(factory=dict[str, Series])
     notes: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
 
@@ -145,6 +157,11 @@ class Record:
         """Find a note; empty where there is none."""
         measured = self.scenarios.get(scenario, {}).get(subject)
         return "" if measured is None else measured.notes.get(name, "")
+
+    def times(self, scenario: str, subject: str, name: str) -> Series | None:
+        """Find how many times that of what it builds on a subject's figure is."""
+        measured = self.scenarios.get(scenario, {}).get(subject)
+        return None if measured is None else measured.times.get(name)
 
     def pair(
         self, scenario: str, subject: str, other: str | None, name: str

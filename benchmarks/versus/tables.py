@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from versus.bars import growth, percent, readings
-from versus.record import Record, Series, ratio
+from versus.record import Record, Series
 from versus.roster import OURS
 from versus.scenarios.dead import DEATHS, SHAPES, Shape, key
 from versus.scenarios.imports import DEPENDENCIES, FIRST, STATEMENTS
@@ -57,20 +57,22 @@ def spread(series: Series | None) -> str:
 
 def against(record: Record, scenario: str, figure: str, name: str) -> str:
     """Write what is added to what a subject builds on."""
-    pair = record.pair(scenario, name, record.subjects[name].floor, figure)
-    if pair is None:
+    whole, times = record.figure(scenario, name, figure), record.times(scenario, name, figure)
+    if whole is None or times is None:
         return ""
-    added = ratio(*pair).middle - 1.0
-    return f"{pair[0].median - pair[1].median:+.0f}, {'+' if added >= 0 else ''}{percent(added)}"
+    share = times.median - 1
+    return f"{added(whole, times):+.0f}, {'+' if share >= 0 else ''}{percent(share)}"
+
+
+def added(whole: Series, times: Series) -> float:
+    """Give what of a figure is added to what a subject builds on."""
+    return whole.median * (1 - 1 / times.median)
 
 
 def share(record: Record, figure: str, name: str) -> str:
     """Write the share of the throughput that is left of what a subject builds on."""
-    pair = record.pair("concurrency", name, record.subjects[name].floor, figure)
-    if pair is None:
-        return ""
-    found = ratio(*pair)
-    return f"{found.middle:.2f} ({found.least:.2f} to {found.most:.2f})"
+    times = record.times("concurrency", name, figure)
+    return "" if times is None else f"{times.median:.2f} ({times.least:.2f} to {times.most:.2f})"
 
 
 def _figure(record: Record, scenario: str, figure: str, name: str) -> str:
@@ -150,9 +152,9 @@ def streams_table(record: Record) -> str:
     """Write what streams cost, and how many times as much as what a subject builds on."""
 
     def cell(figure: str, name: str) -> str:
-        pair = record.pair("streams", name, record.subjects[name].floor, figure)
+        times = record.times("streams", name, figure)
         told = spread(record.figure("streams", name, figure))
-        return told if pair is None else f"{told}, {ratio(*pair).middle:.2f} times"
+        return told if times is None else f"{told}, {times.median:.2f} times"
 
     columns: list[Column] = [
         (f"{colour}, {what}", partial(cell, f"{colour} {figure}"))

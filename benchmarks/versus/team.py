@@ -14,7 +14,7 @@ import attrs
 
 from versus.answers import PRIMARY
 from versus.child import Child, ChildFailedError
-from versus.record import Measured, Series
+from versus.record import Measured, Series, quotients
 from versus.roster import Card
 from versus.stage import Targets
 
@@ -32,12 +32,14 @@ class Sizes:
     """How much is measured; the defaults are those of a full run.
 
     Attributes:
-        slices: Slices of each subject in memory, of ``calls`` calls each.
-        calls: See above.
-        loopback: Slices over sockets, of ``calls`` calls each.
+        slices: Slices of each subject in memory.
+        loopback: Slices over sockets, one call at a time.
+        brief: Seconds that these take, of ``calls`` calls at most.
+        calls: See above, and how many calls warm a subject up.
         throughput: Slices at each concurrency.
-        concurrencies: How many calls run at a time, and of how many calls a slice is. With 256
-            connections httpx is slow, and a quick run does without.
+        long: Seconds that these take.
+        concurrencies: How many calls run at a time, and of how many calls a slice is at least. With
+            256 connections httpx is slow, and a quick run does without.
         outages: How often an endpoint dies, in each way and shape.
         holes: The same, where each attempt waits for a timeout.
         sequential: Calls one after the other during an outage.
@@ -56,11 +58,13 @@ class Sizes:
         imports: Fresh interpreters of each kind.
     """
 
-    slices: int = 120
-    calls: int = 40
-    loopback: int = 24
-    throughput: int = 4
-    concurrencies: Mapping[int, int] = attrs.field(factory=lambda: {1: 40, 32: 256, 256: 256})
+    slices: int = 600
+    loopback: int = 120
+    brief: float = 0.02
+    calls: int = 100
+    throughput: int = 16
+    long: float = 0.4
+    concurrencies: Mapping[int, int] = attrs.field(factory=lambda: {1: 40, 32: 128, 256: 512})
     outages: int = 2
     holes: int = 1
     sequential: int = 200
@@ -70,7 +74,7 @@ class Sizes:
     recoveries: int = 2
     outage: float = 4.0
     watched: float = 20.0
-    streams: int = 40
+    streams: int = 60
     tokens: int = 400
     requests: int = 20_000
     block: int = 1000
@@ -80,9 +84,10 @@ class Sizes:
 
 QUICK: Final = Sizes(
     slices=8,
-    calls=5,
     loopback=2,
+    calls=5,
     throughput=1,
+    long=0.0,
     concurrencies={1: 5, 32: 32},
     outages=1,
     holes=1,
@@ -118,6 +123,7 @@ class Team:
         self._workers: dict[str, Child] = {}
         self._samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
         self._notes: dict[str, dict[str, str]] = defaultdict(dict)
+        self._paired: set[str] = set()
 
     def __enter__(self) -> Self:
         for name in self.cards:
@@ -225,6 +231,11 @@ class Team:
         """Keep samples of a figure."""
         self._samples[name][figure] += samples
 
+    def add_turn(self, name: str, figure: str, sample: float) -> None:
+        """Keep the sample of a turn, which is to be compared with those of the same turn."""
+        self._paired.add(figure)
+        self.add(name, figure, sample)
+
     def note(self, name: str, what: str, text: str) -> None:
         """Keep a note."""
         self._notes[name][what] = text
@@ -237,6 +248,7 @@ class Team:
                 figures={
                     figure: Series.of(samples) for figure, samples in self._samples[name].items()
                 },
+                times=self._times(name),
                 notes=dict(self._notes[name]),
             )
             for name in self.cards
@@ -244,4 +256,14 @@ class Team:
         }
         self._samples.clear()
         self._notes.clear()
+        self._paired.clear()
         return found
+
+    def _times(self, name: str) -> dict[str, Series]:
+        """Compare the figures that were kept by turns with those of what a subject builds on."""
+        floor = self._samples.get(self.cards[name].floor or "", {})
+        return {
+            figure: Series.of(found)
+            for figure, samples in self._samples[name].items()
+            if figure in self._paired and (found := quotients(samples, floor.get(figure, ())))
+        }

@@ -23,6 +23,7 @@ from versus.record import (
     load,
     merged,
     parts,
+    quotients,
     ratio,
     save,
 )
@@ -80,14 +81,17 @@ def test_a_ratio_is_that_of_the_medians_and_spreads_as_the_parts_do() -> None:
 
 
 def test_what_is_added_is_told_in_units_of_what_the_floor_adds() -> None:
-    found = added_ratio(series(130, 120), series(120, 110), series(100, 100))
+    found = added_ratio(series(1.3, 1.2), series(1.2, 1.1))
     assert found is not None
-    assert (found.least, found.most) == (1.5, 2.0)
-    assert found.middle == pytest.approx(25 / 15)
+    assert attrs.astuple(found) == pytest.approx((25 / 15, 1.5, 2.0))
 
 
 def test_nothing_can_be_told_in_units_of_a_floor_that_adds_nothing() -> None:
-    assert added_ratio(series(130), series(99), series(100)) is None
+    assert added_ratio(series(1.3), series(0.99)) is None
+
+
+def test_what_the_machine_does_to_both_of_a_turn_cancels_out() -> None:
+    assert quotients([11.0, 110.0, 22.0, 1.0], [10.0, 100.0, 20.0]) == pytest.approx([1.1] * 3)
 
 
 def test_growth_leaves_the_warm_up_out() -> None:
@@ -215,7 +219,13 @@ def small_record(ours: float = 105.0) -> Record:
         runs={"now": Run(date="2026-11-27 01:00", machine=machine, settings={"slices": 1})},
         subjects={each.name: each for each in cards},
         scenarios={
-            "memory": {name: measured(sync_cpu=series(value)) for name, value in calls.items()},
+            "memory": {
+                name: attrs.evolve(
+                    measured(sync_cpu=series(value)),
+                    times={} if name == "bare_httpx" else {"sync cpu": series(value / 100.0)},
+                )
+                for name, value in calls.items()
+            },
             "dead": dead,
         },
     )

@@ -9,71 +9,84 @@ from versus.stage import Stage, Targets
 from versus.team import COLOURS, Sizes, Team
 
 
-def _open_all(team: Team, colour: str, targets: Targets, **rest: Any) -> None:
-    """Open a client each, and call a few times: the first calls connect and import."""
-    for name in team.alive():
+def _open_all(
+    team: Team, colour: str, targets: Targets, names: Iterable[str], sizes: Sizes, **rest: Any
+) -> dict[str, int]:
+    """Open a client each, and warm it up; give how many calls make a slice of each.
+
+    The slices of all take about the same time: what one of them meets, the next one does.
+    """
+    counts: dict[str, int] = {}
+    for name in names:
         with team.trial(name):
             team.open(name, colour, targets, **rest)
-            team.healthy_calls(name, colour, 10)
+            team.healthy_calls(name, colour, sizes.calls)
+            made = team.healthy_calls(name, colour, sizes.calls)
+            counts[name] = min(sizes.calls, _fitting(made, sizes.brief))
+    return counts
 
 
-def _close_all(team: Team, colour: str) -> None:
-    for name in team.alive():
+def _fitting(made: Any, seconds: float) -> int:
+    """Tell how many calls fit into so many seconds."""
+    count: float = seconds * made["made"] / made["wall"]
+    return max(1, round(count))
+
+
+def _close_all(team: Team, colour: str, names: Iterable[str]) -> None:
+    for name in names:
         with team.trial(name):
             team.ask(name, "close", colour=colour)
+
+
+def _sliced(
+    team: Team,
+    targets: Targets,
+    sizes: Sizes,
+    rounds: int,
+    names: Iterable[str],
+    clocks: Iterable[str],
+    **rest: Any,
+) -> None:
+    """Measure calls one at a time, µs each by each of the clocks."""
+    for colour in COLOURS:
+        counts = _open_all(team, colour, targets, names, sizes, **rest)
+        for name in team.turns(rounds, counts):
+            with team.trial(name):
+                made = team.healthy_calls(name, colour, counts[name])
+                for clock in clocks:
+                    team.add_turn(name, f"{colour} {clock}", made[clock] / made["made"] * 1e6)
+        _close_all(team, colour, counts)
 
 
 def in_memory(team: Team, stage: Stage, sizes: Sizes) -> None:
     """CPU µs a call, over a transport that answers from memory."""
     names = [name for name in team.alive() if team.cards[name].family]
-    targets = stage.healthy()
-    for colour in COLOURS:
-        for name in names:
-            with team.trial(name):
-                team.open(name, colour, targets, memory=True)
-                team.healthy_calls(name, colour, sizes.calls)
-        for name in team.turns(sizes.slices, names):
-            with team.trial(name):
-                made = team.healthy_calls(name, colour, sizes.calls)
-                team.add(name, f"{colour} cpu", made["cpu"] / made["made"] * 1e6)
-        for name in names:
-            with team.trial(name):
-                team.ask(name, "close", colour=colour)
-
-
-def _sliced(
-    team: Team, colours: Iterable[str], targets: Targets, sizes: Sizes, **rest: Any
-) -> None:
-    for colour in colours:
-        _open_all(team, colour, targets, **rest)
-        for name in team.turns(sizes.loopback):
-            with team.trial(name):
-                made = team.healthy_calls(name, colour, sizes.calls)
-                team.add(name, f"{colour} cpu", made["cpu"] / made["made"] * 1e6)
-                team.add(name, f"{colour} wall", made["wall"] / made["made"] * 1e6)
-        _close_all(team, colour)
+    _sliced(team, stage.healthy(), sizes, sizes.slices, names, ["cpu"], memory=True)
 
 
 def loopback(team: Team, stage: Stage, sizes: Sizes) -> None:
     """CPU and wall µs a call over a kept connection, one call at a time."""
-    _sliced(team, COLOURS, stage.healthy(), sizes)
+    _sliced(team, stage.healthy(), sizes, sizes.loopback, team.alive(), ["cpu", "wall"])
 
 
 def tls(team: Team, stage: Stage, sizes: Sizes) -> None:
     """The same over TLS."""
-    targets = stage.healthy(secure=True)
-    _sliced(team, COLOURS, targets, sizes, certificates=str(stage.certificates))
+    targets, trusted = stage.healthy(secure=True), str(stage.certificates)
+    clocks = ["cpu", "wall"]
+    _sliced(team, targets, sizes, sizes.loopback, team.alive(), clocks, certificates=trusted)
 
 
 def concurrency(team: Team, stage: Stage, sizes: Sizes) -> None:
     """Calls a second of tasks, so many at a time."""
-    _open_all(team, "async", stage.healthy())
-    for at_once, count in sizes.concurrencies.items():
-        for name in team.alive():
+    names = [*_open_all(team, "async", stage.healthy(), team.alive(), sizes)]
+    for at_once, least in sizes.concurrencies.items():
+        counts: dict[str, int] = {}
+        for name in names:
             with team.trial(name):
-                team.healthy_calls(name, "async", count, at_once=at_once)
-        for name in team.turns(sizes.throughput):
+                made = team.healthy_calls(name, "async", least, at_once=at_once)
+                counts[name] = max(least, _fitting(made, sizes.long))
+        for name in team.turns(sizes.throughput, counts):
             with team.trial(name):
-                made = team.healthy_calls(name, "async", count, at_once=at_once)
-                team.add(name, f"{at_once} at once", made["made"] / made["wall"])
-    _close_all(team, "async")
+                made = team.healthy_calls(name, "async", counts[name], at_once=at_once)
+                team.add_turn(name, f"{at_once} at once", made["made"] / made["wall"])
+    _close_all(team, "async", names)

@@ -35,12 +35,12 @@ def streams(team: Team, stage: Stage, sizes: Sizes) -> None:
         for name in team.turns(sizes.streams):
             with team.trial(name):
                 seen = _whole(team, name, colour)
-                team.add(name, f"{colour} first ms", seen["first"] * 1e3)
+                team.add_turn(name, f"{colour} first ms", seen["first"] * 1e3)
         stage.primary.set(tokens=sizes.tokens)
         for name in team.turns(sizes.streams):
             with team.trial(name):
                 seen = _whole(team, name, colour)
-                team.add(name, f"{colour} cpu", seen["cpu"] / seen["tokens"] * 1e6)
+                team.add_turn(name, f"{colour} cpu", seen["cpu"] / seen["tokens"] * 1e6)
         for name in team.alive():
             with team.trial(name):
                 team.ask(name, "close", colour=colour)
