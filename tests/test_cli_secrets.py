@@ -16,6 +16,7 @@ import pytest
 from cli_world import run, toml
 from examples import examples
 from hypothesis import HealthCheck, given, settings, strategies as st
+from worlds import NO_TRUST
 
 from azure_failover._cli.surroundings import Surroundings
 from azure_failover.emulator import Fleet, faults
@@ -137,7 +138,7 @@ def test_the_emulator_prints_no_key_that_a_request_brings(
         url = f"{base}/openai/deployments/d/chat/completions"
         params = {"api-version": "v", **({"api-key": key} if place == "query" else {})}
         body = {"messages": [{"role": "user", "content": key if place == "body" else "Hello"}]}
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, verify=NO_TRUST) as http:
             http.post(url, params=params, headers=headers, json=body)
 
     result = run("emulator", "--write", str(reach), obj=Surroundings(sleep=ask))

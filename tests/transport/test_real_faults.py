@@ -249,7 +249,7 @@ def test_a_thousand_failovers_leave_no_connection_behind(world: World, fleet: Fl
         for _ in range(20):
             session.post(fleet["eastus"].url + CHAT, json=HELLO)
         before = len([*Path("/proc/self/fd").iterdir()])
-        for _ in range(1000 if str(world) == "httpx2-asyncio" else 150):
+        for _ in range(1000 if str(world) == "httpx2-asyncio" else 100):
             session.post(fleet["eastus"].url + CHAT, json=HELLO)
         after = len([*Path("/proc/self/fd").iterdir()])
         opened = [region.connections for region in fleet.regions]

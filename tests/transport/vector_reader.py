@@ -20,8 +20,8 @@ class VectorError(Exception):
     """A file does not say what vectors may say."""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which no key stands twice."""
+class _Loader(yaml.CSafeLoader):
+    """YAML in which no key stands twice; read in C, as every worker of pytest reads it all."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
