@@ -122,7 +122,7 @@ def bench(session: nox.Session) -> None:
     install(session, "bench")
     is_full = "--full" in session.posargs
     if not {*session.posargs}.difference({"--full", "--quick"}):
-        for script in ("overhead", "bodies", "streaming"):
+        for script in ("bodies",):
             session.run("python", f"benchmarks/{script}.py", *([] if is_full else ["--quick"]))
     homes = ("--environments", str(Path(session.virtualenv.location, "subjects")), "--write")
     session.run("python", "benchmarks/compare.py", *session.posargs, *(homes if is_full else ()))

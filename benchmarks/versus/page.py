@@ -45,6 +45,14 @@ ABOUT: Final = {
 A transport answers from memory, so that only Python is measured. Only subjects that take a
 transport are here.
 """,
+    "layers": """What ours adds is made of
+
+A thread of one process calls through transports that do more and more of what ours does, ten calls
+at a time, in turn; *of by hand* is in units of what the transport written by hand adds. To re-point
+a request at all, by hand, takes most of what ours takes; what ours adds beyond it buys health,
+silence, ledgers and labels. Python finds none of that code in the nearest caches after a call's
+worth of other code: in a loop of nothing else ours costs no more than by hand.
+""",
     "loopback": """Healthy, over loopback
 
 One call at a time, over a kept connection.

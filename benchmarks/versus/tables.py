@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
-from versus.bars import growth, percent, readings
-from versus.record import Record, Series
+from versus.bars import growth, readings
+from versus.layers import BARE as LAYER_BARE, BY_HAND as LAYER_BY_HAND
+from versus.record import Record, Series, added_ratio
 from versus.roster import OURS
 from versus.scenarios.dead import DEATHS, SHAPES, Shape, key
+from versus.scenarios.healthy import TIMES
 from versus.scenarios.imports import DEPENDENCIES, FIRST, STATEMENTS
 from versus.scenarios.recovery import DEATHS as RETURNS
 from versus.scenarios.streaming import CUTS
@@ -60,8 +62,12 @@ def against(record: Record, scenario: str, figure: str, name: str) -> str:
     whole, times = record.figure(scenario, name, figure), record.times(scenario, name, figure)
     if whole is None or times is None:
         return ""
-    share = times.median - 1
-    return f"{added(whole, times):+.0f}, {'+' if share >= 0 else ''}{percent(share)}"
+    return f"{added(whole, times):+.0f}, {more(times)}"
+
+
+def more(times: Series) -> str:
+    """Write by what share a figure is more than what a subject builds on."""
+    return f"{100 * (times.median - 1):+.1f} %"
 
 
 def added(whole: Series, times: Series) -> float:
@@ -89,6 +95,36 @@ def cost_table(record: Record, scenario: str, whats: Sequence[str]) -> str:
             columns.append((title, partial(_figure, record, scenario, figure)))
             columns.append(("adds", partial(against, record, scenario, figure)))
     return table("", columns, rows(record, scenario))
+
+
+def layers_table(record: Record) -> str:
+    """Write what more and more of ours adds to a call, and how that compares with by hand."""
+    names = {
+        figure: None
+        for name in OURS.values()
+        if (measured := record.scenarios.get("layers", {}).get(name))
+        for figure in measured.figures
+        if not figure.endswith(TIMES)
+    }
+
+    def cell(subject: str, layer: str) -> str:
+        whole = record.figure("layers", subject, layer)
+        times = record.figure("layers", subject, layer + TIMES)
+        floor = record.figure("layers", subject, LAYER_BY_HAND + TIMES)
+        if whole is None or times is None or floor is None:
+            return NONE
+        if layer == LAYER_BARE:
+            return f"{number(whole.median)} µs"
+        found = added_ratio(times, floor)
+        units = "" if found is None else f", {found.middle:.2f} of by hand"
+        return f"{added(whole, times):+.1f} µs, {more(times)}{units}"
+
+    columns: list[Column] = [
+        (family, partial(cell, ours))
+        for family, ours in OURS.items()
+        if ours in record.scenarios.get("layers", {})
+    ]
+    return table("what stands between", columns, ((name, name) for name in names))
 
 
 def concurrency_table(record: Record) -> str:
@@ -252,6 +288,7 @@ def scenario_tables(record: Record) -> dict[str, str]:
     """Write the tables of every scenario that was measured."""
     tables: dict[str, Callable[[], str]] = {
         "memory": lambda: cost_table(record, "memory", ["cpu"]),
+        "layers": lambda: layers_table(record),
         "loopback": lambda: cost_table(record, "loopback", ["cpu", "wall"]),
         "tls": lambda: cost_table(record, "tls", ["cpu", "wall"]),
         "concurrency": lambda: concurrency_table(record),

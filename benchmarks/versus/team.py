@@ -33,6 +33,7 @@ class Sizes:
 
     Attributes:
         slices: Slices of each subject in memory.
+        rounds: Turns of the layers of ours.
         loopback: Slices over sockets, one call at a time.
         brief: Seconds that these take, of ``calls`` calls at most.
         calls: See above, and how many calls warm a subject up.
@@ -59,6 +60,7 @@ class Sizes:
     """
 
     slices: int = 600
+    rounds: int = 2000
     loopback: int = 120
     brief: float = 0.02
     calls: int = 100
@@ -84,6 +86,7 @@ class Sizes:
 
 QUICK: Final = Sizes(
     slices=8,
+    rounds=4,
     loopback=2,
     calls=5,
     throughput=1,

@@ -23,6 +23,7 @@ from typing import Any, TextIO, cast
 
 from versus import usage
 from versus.contract import AsyncCaller, Caller, Setting, Subject, Target
+from versus.layers import measured
 from versus.memory import memory_transport
 from versus.tally import Call, Stream, Tally
 
@@ -72,6 +73,11 @@ class Worker:
             return self._subject.asynchronous(setting)
 
         self._async_callers[colour] = self._runner.run(opened())
+
+    def layers(self, targets: list[list[str]], rounds: int) -> dict[str, list[float]]:
+        """Give what the usual case of ours is made of: see :mod:`versus.layers`."""
+        setting = Setting([Target(url, key) for url, key in targets], 1.0, 1.0, 1)
+        return measured(self._subject, setting, rounds)
 
     def close(self, colour: str) -> None:
         """Close a client."""

@@ -10,7 +10,8 @@ import attrs
 import compare
 import pytest
 from versus.bars import growth, readings
-from versus.contract import Subject
+from versus.contract import Setting, Subject, Target
+from versus.layers import BARE, BY_HAND as BY_HAND_LAYER, measured as measured_layers, transports
 from versus.losses import losses
 from versus.page import ABOUT, page, text
 from versus.record import (
@@ -28,7 +29,7 @@ from versus.record import (
     save,
 )
 from versus.roster import (
-    BARE,
+    BARE as BASES,
     BY_HAND,
     OURS,
     PLAIN,
@@ -40,9 +41,11 @@ from versus.roster import (
 )
 from versus.scenarios import SCENARIOS
 from versus.scenarios.dead import DEATHS, SEQUENTIAL, SIDE_BY_SIDE, key
+from versus.scenarios.healthy import TIMES
 from versus.scenarios.streaming import WHOLE, verdict
 from versus.stage import Stage
-from versus.tables import scenario_tables
+from versus.subjects._plain import BODY, PATH
+from versus.tables import layers_table, scenario_tables
 from versus.worker import Worker
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -337,6 +340,36 @@ def test_the_page_says_what_was_measured_on_what_and_how_it_is_configured() -> N
     assert "def sync(setting): ..." in found
 
 
+@pytest.mark.parametrize("name", OURS.values())
+def test_the_layers_of_ours_end_with_ours_as_it_is(name: str) -> None:
+    """Each of them gets an answer, and what does all of it labels that."""
+    subject = subject_of(name)
+    setting = Setting([Target("https://a.test", "1"), Target("https://b.test", "2")], 1.0, 1.0, 1)
+    found = transports(subject, setting)
+    assert [[*found][place] for place in (0, -1)] == [BARE, BY_HAND_LAYER]
+    family = importlib.import_module(subject.FAMILY)
+    for layer, transport in found.items():
+        with family.Client(transport=transport) as client:
+            answer = client.post(f"https://a.test{PATH}", content=BODY)
+        assert answer.status_code == 200
+        assert ("x-failover-endpoint" in answer.headers) == ("azure_failover" in layer)
+    counts = {len(samples) for samples in measured_layers(subject, setting, 2).values()}
+    assert counts == {2}
+
+
+def test_layers_are_told_in_units_of_what_by_hand_adds() -> None:
+    figures = {
+        layer + suffix: series(value * scale)
+        for layer, value in ((BARE, 1.0), ("all of ours", 1.15), (BY_HAND_LAYER, 1.1))
+        for suffix, scale in (("", 200.0), (TIMES, 1.0))
+    }
+    record = small_record()
+    layers = {"ours_httpx": Measured(run="now", figures=figures)}
+    found = layers_table(attrs.evolve(record, scenarios={"layers": layers}))
+    assert f"| {BARE} | 200 µs |" in found
+    assert "| all of ours | +30.0 µs, +15.0 %, 1.50 of by hand |" in found
+
+
 def test_every_scenario_has_a_table_and_a_text() -> None:
     assert [*ABOUT] == [*SCENARIOS]
     empty = Record(scenarios={name: {} for name in SCENARIOS})
@@ -434,7 +467,7 @@ def test_the_script_measures_and_prints(
     arguments = ["--only", "memory,cuts", "--subjects", "ours_httpx2", "--no-nginx"]
     assert compare.main([*arguments, "--json", str(figures)]) == 0
     printed = capsys.readouterr().out
-    for subject in (BARE["httpx2"], BY_HAND["httpx2"], OURS["httpx2"]):
+    for subject in (BASES["httpx2"], BY_HAND["httpx2"], OURS["httpx2"]):
         assert roster()[subject].title in printed
     assert "| **httpx2, azure_failover** | whole | whole | error" in printed
     assert not figures.exists()

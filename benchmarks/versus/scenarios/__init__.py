@@ -10,7 +10,7 @@ from typing import Final
 
 from versus.scenarios.dead import dead
 from versus.scenarios.endurance import endurance
-from versus.scenarios.healthy import concurrency, in_memory, loopback, tls
+from versus.scenarios.healthy import concurrency, in_memory, layers, loopback, tls
 from versus.scenarios.imports import imports
 from versus.scenarios.recovery import recovery
 from versus.scenarios.streaming import cuts, streams
@@ -21,6 +21,7 @@ Scenario = Callable[[Team, Stage, Sizes], None]
 
 SCENARIOS: Final[dict[str, Scenario]] = {
     "memory": in_memory,
+    "layers": layers,
     "loopback": loopback,
     "tls": tls,
     "concurrency": concurrency,

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
+from versus.layers import BARE
+from versus.record import quotients
+from versus.roster import OURS
 from versus.stage import Stage, Targets
 from versus.team import COLOURS, Sizes, Team
+
+TIMES: Final = ", times"
+"""What ends the names of the figures that say how many times those of a call without they are."""
 
 
 def _open_all(
@@ -62,6 +68,18 @@ def in_memory(team: Team, stage: Stage, sizes: Sizes) -> None:
     """CPU µs a call, over a transport that answers from memory."""
     names = [name for name in team.alive() if team.cards[name].family]
     _sliced(team, stage.healthy(), sizes, sizes.slices, names, ["cpu"], memory=True)
+
+
+def layers(team: Team, stage: Stage, sizes: Sizes) -> None:
+    """CPU µs a call with more and more of ours, and how many times that of a call without."""
+    for name in team.alive():
+        if name not in OURS.values():
+            continue
+        with team.trial(name):
+            found = team.ask(name, "layers", targets=stage.healthy(), rounds=sizes.rounds)
+            for layer, samples in found.items():
+                team.add(name, layer, *samples)
+                team.add(name, f"{layer}{TIMES}", *quotients(samples, found[BARE]))
 
 
 def loopback(team: Team, stage: Stage, sizes: Sizes) -> None:

@@ -19,8 +19,9 @@ FAMILY = "httpx"
 FLOOR = "bare_httpx"
 FAILS_OVER = False
 ADVICE = (
-    "https://will-ockmore.github.io/httpx-retries: README for the numbers, "
-    "Retry Behaviour for the backoff, FAQs for the pool's options and for POST"
+    "https://github.com/will-ockmore/httpx-retries: README for the numbers; "
+    "https://will-ockmore.github.io/httpx-retries: Retry Behaviour for the backoff, FAQs for the "
+    "pool's options, and for opting POST in"
 )
 
 

@@ -15,13 +15,13 @@ from versus.contract import API_VERSION, DEPLOYMENT, MESSAGES, Setting
 from versus.subjects._plain import timeout
 
 TITLE = "langchain, with_fallbacks"
-REQUIRES = ["langchain-openai>=1.7,<2", "openai>=3.54,<4"]
+REQUIRES = ["langchain-openai>=1.7,<2", "openai>=3.57,<4"]
 FAMILY = "httpx2"
 FLOOR = "openai_alone"  # nearly all that is added is langchain's own, not its fallbacks'
 FAILS_OVER = True
 ADVICE = (
-    "https://docs.langchain.com/docs/guides/productionization/fallbacks: "
-    "Fallback for LLM API Errors"
+    "https://docs.langchain.com/docs/guides/productionization/fallbacks: Fallback for LLM API "
+    "Errors, which langchain's repository has as docs/docs/how_to/fallbacks.ipynb"
 )
 
 
@@ -79,8 +79,8 @@ def _own_clients(setting: Setting) -> dict[str, Any]:
     if not options:
         return {}
     return {
-        "http_client": openai.DefaultHttpxClient(**options),
-        "http_async_client": openai.DefaultAsyncHttpxClient(**options),
+        "http_client": openai.DefaultHttpx2Client(**options),
+        "http_async_client": openai.DefaultAsyncHttpx2Client(**options),
     }
 
 

@@ -10,11 +10,11 @@ from versus.subjects._plain import pool_options, timeout
 from versus.subjects._sdk import AsyncSdkCaller, SdkCaller
 
 TITLE = "openai"
-REQUIRES = ["openai>=3.54,<4"]
+REQUIRES = ["openai>=3.57,<4"]
 FAMILY = "httpx2"
 FLOOR = None
 FAILS_OVER = False
-ADVICE = "https://github.com/openai/openai-python: README, Configuring the HTTP client"
+ADVICE = "https://github.com/openai/openai-python: README, Configuring the HTTP client, Timeouts"
 
 
 def sync(setting: Setting) -> SdkCaller:
@@ -26,7 +26,7 @@ def sync(setting: Setting) -> SdkCaller:
         api_version=API_VERSION,
         # max_retries is 2 by default: up to two retries of the same endpoint
         timeout=timeout(httpx2, setting),
-        http_client=openai.DefaultHttpxClient(
+        http_client=openai.DefaultHttpx2Client(
             transport=setting.inner, **pool_options(httpx2, setting)
         ),
     )
@@ -41,7 +41,7 @@ def asynchronous(setting: Setting) -> AsyncSdkCaller:
         api_key=primary.key,
         api_version=API_VERSION,
         timeout=timeout(httpx2, setting),
-        http_client=openai.DefaultAsyncHttpxClient(
+        http_client=openai.DefaultAsyncHttpx2Client(
             transport=setting.inner, **pool_options(httpx2, setting)
         ),
     )

@@ -19,12 +19,12 @@ from versus.subjects._plain import timeout
 from versus.subjects._sdk import AsyncSdkCaller, SdkCaller
 
 TITLE = "openai, openai-priority-loadbalancer"
-REQUIRES = ["openai-priority-loadbalancer>=1.1,<2", "openai>=3.54,<4"]
+REQUIRES = ["openai-priority-loadbalancer>=1.1,<2", "openai>=3.57,<4"]
 FAMILY = "httpx"
 FLOOR = "openai_alone"
 FAILS_OVER = True
 ADVICE = (
-    "https://github.com/simonkurtz-MSFT/python-openai-loadbalancer: README, "
+    "https://github.com/simonkurtz-MSFT/python-openai-loadbalancer: PACKAGE_README.md, "
     "Configuring the Backends and Load Balancer with individual Azure OpenAI API Keys"
 )
 

@@ -11,11 +11,11 @@ from versus.subjects._plain import pool_options, timeout
 from versus.subjects._sdk import AsyncSdkCaller, SdkCaller
 
 TITLE = "openai, azure_failover"
-REQUIRES = [".", "httpx2", "openai>=3.54,<4"]
+REQUIRES = [".", "httpx2", "openai>=3.57,<4"]
 FAMILY = "httpx2"
 FLOOR = "openai_alone"
 FAILS_OVER = True
-ADVICE = "docs/compatibility.md: openai 3"
+ADVICE = "docs/compatibility.md: openai 3, Retries"
 
 
 def transport(setting: Setting) -> FailoverTransport:
@@ -40,7 +40,7 @@ def sync(setting: Setting) -> SdkCaller:
         api_version=API_VERSION,
         # max_retries is 2 by default; after a 5xx of all endpoints the transport stops them
         timeout=timeout(httpx2, setting),
-        http_client=openai.DefaultHttpxClient(transport=transport(setting)),
+        http_client=openai.DefaultHttpx2Client(transport=transport(setting)),
     )
     return SdkCaller(client)
 
@@ -52,6 +52,6 @@ def asynchronous(setting: Setting) -> AsyncSdkCaller:
         api_key="set per endpoint",
         api_version=API_VERSION,
         timeout=timeout(httpx2, setting),
-        http_client=openai.DefaultAsyncHttpxClient(transport=transport(setting)),
+        http_client=openai.DefaultAsyncHttpx2Client(transport=transport(setting)),
     )
     return AsyncSdkCaller(client)

@@ -1,6 +1,6 @@
 """pydantic-ai's FallbackModel: a model for each endpoint.
 
-It is asked directly, without an agent: so its documentation advises, and it costs less.
+It is asked directly, without an agent, which would add its own work: so its documentation advises.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from versus.contract import API_VERSION, DEPLOYMENT, MESSAGES, Setting
 from versus.subjects._plain import timeout
 
 TITLE = "pydantic-ai, FallbackModel"
-REQUIRES = ["pydantic-ai-slim[openai]>=2.68,<3", "openai>=3.54,<4"]
+REQUIRES = ["pydantic-ai-slim[openai]>=2.68,<3", "openai>=3.57,<4"]
 FAMILY = "httpx2"
 FLOOR = "openai_alone"  # nearly all that is added is pydantic-ai's own, not its FallbackModel's
 FAILS_OVER = True
 ADVICE = (
     "https://pydantic.dev/docs/ai/models/overview: Fallback Model, and its note on max_retries; "
-    "Model Fallback, for asking it directly"
+    "docs/capabilities/model-fallback.md of its repository, for asking it directly"
 )
 
 REQUEST = [ModelRequest.user_text_prompt(each["content"]) for each in MESSAGES]
@@ -101,10 +101,10 @@ class AsyncPydanticCaller:
 def _own_client(setting: Setting) -> Any:
     """Leave the pool to the SDK, unless there is something to tell it."""
     if setting.inner is not None:
-        return openai.DefaultAsyncHttpxClient(transport=setting.inner)
+        return openai.DefaultAsyncHttpx2Client(transport=setting.inner)
     if setting.certificates is not None:
         context = ssl.create_default_context(cafile=setting.certificates)
-        return openai.DefaultAsyncHttpxClient(verify=context)
+        return openai.DefaultAsyncHttpx2Client(verify=context)
     return None
 
 
