@@ -101,7 +101,7 @@ def _measured(options: argparse.Namespace) -> Iterator[Record]:
     names = with_companions(options.subjects or within_reach, cards)
     chosen = {name: cards[name] for name in names if name in within_reach}
     pythons = (
-        made(chosen.values(), options.environments, ROOT)
+        made(chosen.values(), options.environments.absolute(), ROOT)
         if options.environments
         else here(chosen.values())
     )

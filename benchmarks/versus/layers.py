@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from versus.contract import Setting, Subject
+from versus.contract import Setting
 from versus.memory import memory_transport
 
 BARE: Final = "nothing: no transport in between"
@@ -21,17 +21,16 @@ CALLS: Final = 10
 """So many calls at a time, so that each finds what the caches hold after its like, or not."""
 
 
-def transports(subject: Subject, setting: Setting) -> dict[str, Any]:
+def transports(subject: Any, setting: Setting) -> dict[str, Any]:
     """Give what takes turns: by what it does, over one transport in memory."""
     family: Any = importlib.import_module(str(subject.FAMILY))
     floor: Any = importlib.import_module("versus.subjects._floor").floor_transport
     wire: Any = importlib.import_module("azure_failover.transport._watch").Wire
     inner = memory_transport(str(subject.FAMILY))
     within = Setting(setting.targets, setting.connect, setting.read, setting.connections, inner)
-    ours: Any = vars(subject)["transport"](within)
-    driver: Any = vars(ours)["_driver"]
-    retargeter: Any = vars(driver)["_retargeter"]
-    attempts: Any = vars(driver)["_attempts"]
+    ours = subject.transport(within)
+    driver = ours._driver
+    retargeter, attempts = driver._retargeter, driver._attempts
 
     class Between(family.BaseTransport):  # type: ignore[misc]
         def __init__(self, do: Callable[[Any], Any]) -> None:
@@ -74,7 +73,7 @@ def transports(subject: Subject, setting: Setting) -> dict[str, Any]:
     }
 
 
-def measured(subject: Subject, setting: Setting, rounds: int) -> dict[str, list[float]]:
+def measured(subject: Any, setting: Setting, rounds: int) -> dict[str, list[float]]:
     """Give CPU µs a call for each, in each round; their order rotates."""
     family: Any = importlib.import_module(str(subject.FAMILY))
     caller: Any = importlib.import_module("versus.subjects._plain").PlainCaller
