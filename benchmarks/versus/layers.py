@@ -18,7 +18,9 @@ from versus.memory import memory_transport
 BARE: Final = "nothing: no transport in between"
 BY_HAND: Final = "by hand, all of it"
 CALLS: Final = 10
-"""So many calls at a time, so that each finds what the caches hold after its like, or not."""
+"""So many calls at a time."""
+LEAST: Final = 8
+"""So many rounds at least."""
 
 
 def transports(subject: Any, setting: Setting) -> dict[str, Any]:
@@ -73,25 +75,23 @@ def transports(subject: Any, setting: Setting) -> dict[str, Any]:
     }
 
 
-def measured(subject: Any, setting: Setting, rounds: int) -> dict[str, list[float]]:
-    """Give CPU µs a call for each, in each round; their order rotates."""
-    family: Any = importlib.import_module(str(subject.FAMILY))
-    caller: Any = importlib.import_module("versus.subjects._plain").PlainCaller
-    clients = {
-        name: family.Client(transport=each) for name, each in transports(subject, setting).items()
+def measured(subject: Any, setting: Setting, seconds: float) -> dict[str, list[float]]:
+    """Give CPU µs a call for each, in each round of so many seconds; their order rotates."""
+    callers = {
+        name: subject.over(each, setting) for name, each in transports(subject, setting).items()
     }
-    calls = {name: caller(client, setting).call for name, client in clients.items()}
-    names, found = list(calls), {name: list[float]() for name in calls}
-    for number in range(-1, rounds):
+    names, found = list(callers), {name: list[float]() for name in callers}
+    ends, number = time.monotonic() + seconds, 0
+    while number < LEAST or time.monotonic() < ends:
         for place in range(len(names)):
             name = names[(number + place) % len(names)]
-            call = calls[name]
-            call()
+            call = callers[name].call
+            call()  # after which the caches are as after its like
             begin = time.process_time()
             for _ in range(CALLS):
                 call()
-            if number >= 0:  # the first round warms up
-                found[name].append((time.process_time() - begin) / CALLS * 1e6)
-    for client in clients.values():
-        client.close()
+            found[name].append((time.process_time() - begin) / CALLS * 1e6)
+        number += 1
+    for caller in callers.values():
+        caller.close()
     return found

@@ -99,11 +99,11 @@ def cost_table(record: Record, scenario: str, whats: Sequence[str]) -> str:
 
 def layers_table(record: Record) -> str:
     """Write what more and more of ours adds to a call, and how that compares with by hand."""
-    names = {
+    measured = record.scenarios.get("layers", {})
+    layers = {
         figure: None
-        for name in OURS.values()
-        if (measured := record.scenarios.get("layers", {}).get(name))
-        for figure in measured.figures
+        for each in measured.values()
+        for figure in each.figures
         if not figure.endswith(TIMES)
     }
 
@@ -120,11 +120,11 @@ def layers_table(record: Record) -> str:
         return f"{added(whole, times):+.1f} µs, {more(times)}{units}"
 
     columns: list[Column] = [
-        (family, partial(cell, ours))
-        for family, ours in OURS.items()
-        if ours in record.scenarios.get("layers", {})
+        (record.subjects[record.subjects[name].base].title, partial(cell, name))
+        for name in record.subjects
+        if name in measured
     ]
-    return table("what stands between", columns, ((name, name) for name in names))
+    return table("what stands between", columns, ((name, name) for name in layers))
 
 
 def concurrency_table(record: Record) -> str:

@@ -33,14 +33,13 @@ class Sizes:
 
     Attributes:
         slices: Slices of each subject in memory.
-        rounds: Turns of the layers of ours.
+        layered: Seconds for the layers of each of ours.
         loopback: Slices over sockets, one call at a time.
         brief: Seconds that these take, of ``calls`` calls at most.
         calls: See above, and how many calls warm a subject up.
-        throughput: Slices at each concurrency.
-        long: Seconds that these take.
-        concurrencies: How many calls run at a time, and of how many calls a slice is at least. With
-            256 connections httpx is slow, and a quick run does without.
+        throughput: How many calls run at a time; of these, how many slices, of how many calls at
+            least. With 256 connections httpx is slow, and a quick run does without.
+        long: Seconds that these slices take.
         outages: How often an endpoint dies, in each way and shape.
         holes: The same, where each attempt waits for a timeout.
         sequential: Calls one after the other during an outage.
@@ -59,14 +58,15 @@ class Sizes:
         imports: Fresh interpreters of each kind.
     """
 
-    slices: int = 600
-    rounds: int = 2000
-    loopback: int = 120
-    brief: float = 0.02
+    slices: int = 400
+    layered: float = 60.0
+    loopback: int = 100
+    brief: float = 0.03
     calls: int = 100
-    throughput: int = 16
+    throughput: Mapping[int, tuple[int, int]] = attrs.field(
+        factory=lambda: {1: (24, 40), 32: (24, 128), 256: (8, 512)}
+    )
     long: float = 0.4
-    concurrencies: Mapping[int, int] = attrs.field(factory=lambda: {1: 40, 32: 128, 256: 512})
     outages: int = 2
     holes: int = 1
     sequential: int = 200
@@ -86,12 +86,11 @@ class Sizes:
 
 QUICK: Final = Sizes(
     slices=8,
-    rounds=4,
+    layered=0.0,
     loopback=2,
     calls=5,
-    throughput=1,
+    throughput={1: (1, 5), 32: (1, 32)},
     long=0.0,
-    concurrencies={1: 5, 32: 32},
     outages=1,
     holes=1,
     sequential=6,

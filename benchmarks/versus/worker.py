@@ -74,10 +74,10 @@ class Worker:
 
         self._async_callers[colour] = self._runner.run(opened())
 
-    def layers(self, targets: list[list[str]], rounds: int) -> dict[str, list[float]]:
+    def layers(self, targets: list[list[str]], seconds: float) -> dict[str, list[float]]:
         """Give what the usual case of ours is made of: see :mod:`versus.layers`."""
         setting = Setting([Target(url, key) for url, key in targets], 1.0, 1.0, 1)
-        return measured(self._subject, setting, rounds)
+        return measured(self._subject, setting, seconds)
 
     def close(self, colour: str) -> None:
         """Close a client."""

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from versus.layers import BARE
 from versus.record import quotients
-from versus.roster import OURS
 from versus.stage import Stage, Targets
 from versus.team import COLOURS, Sizes, Team
 
+WARM: Final = 2
+"""Calls before each slice: others have run since the last one, and emptied the caches."""
 TIMES: Final = ", times"
 """What ends the names of the figures that say how many times those of a call without they are."""
 
@@ -58,6 +59,7 @@ def _sliced(
         counts = _open_all(team, colour, targets, names, sizes, **rest)
         for name in team.turns(rounds, counts):
             with team.trial(name):
+                team.healthy_calls(name, colour, WARM)
                 made = team.healthy_calls(name, colour, counts[name])
                 for clock in clocks:
                     team.add_turn(name, f"{colour} {clock}", made[clock] / made["made"] * 1e6)
@@ -73,10 +75,12 @@ def in_memory(team: Team, stage: Stage, sizes: Sizes) -> None:
 def layers(team: Team, stage: Stage, sizes: Sizes) -> None:
     """CPU µs a call with more and more of ours, and how many times that of a call without."""
     for name in team.alive():
-        if name not in OURS.values():
+        if not team.cards[name].is_ours:
             continue
         with team.trial(name):
-            found = team.ask(name, "layers", targets=stage.healthy(), rounds=sizes.rounds)
+            seconds = sizes.layered
+            targets = stage.healthy()
+            found = team.ask(name, "layers", targets=targets, seconds=seconds, patience=seconds)
             for layer, samples in found.items():
                 team.add(name, layer, *samples)
                 team.add(name, f"{layer}{TIMES}", *quotients(samples, found[BARE]))
@@ -95,16 +99,18 @@ def tls(team: Team, stage: Stage, sizes: Sizes) -> None:
 
 
 def concurrency(team: Team, stage: Stage, sizes: Sizes) -> None:
-    """Calls a second of tasks, so many at a time."""
+    """Calls a second of tasks, so many at a time, over connections that are open."""
     names = [*_open_all(team, "async", stage.healthy(), team.alive(), sizes)]
-    for at_once, least in sizes.concurrencies.items():
+    for at_once, (turns, least) in sizes.throughput.items():
         counts: dict[str, int] = {}
         for name in names:
             with team.trial(name):
+                team.calls(name, "async", least, at_once=at_once)  # connecting may take too long
                 made = team.healthy_calls(name, "async", least, at_once=at_once)
                 counts[name] = max(least, _fitting(made, sizes.long))
-        for name in team.turns(sizes.throughput, counts):
+        for name in team.turns(turns, counts):
             with team.trial(name):
+                team.calls(name, "async", at_once, at_once=at_once)
                 made = team.healthy_calls(name, "async", counts[name], at_once=at_once)
                 team.add_turn(name, f"{at_once} at once", made["made"] / made["wall"])
     _close_all(team, "async", names)

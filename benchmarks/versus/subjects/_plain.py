@@ -22,7 +22,9 @@ def timeout(family: Any, setting: Setting) -> Any:
 def pool_options(family: Any, setting: Setting) -> dict[str, Any]:
     """Give what a pool, or our transport, takes: how many connections, and whom to trust."""
     count = setting.connections
-    limits = family.Limits(max_connections=count, max_keepalive_connections=count)
+    limits = family.Limits(
+        max_connections=count, max_keepalive_connections=count, keepalive_expiry=600.0
+    )
     if setting.certificates is None:
         return {"limits": limits}
     context = ssl.create_default_context(cafile=setting.certificates)

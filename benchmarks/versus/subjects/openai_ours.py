@@ -32,17 +32,22 @@ def transport(setting: Setting) -> FailoverTransport:
     return FailoverTransport(config, **pool_options(httpx2, setting))
 
 
-def sync(setting: Setting) -> SdkCaller:
-    """Open a client for a thread."""
+def over(transport: httpx2.BaseTransport, setting: Setting) -> SdkCaller:
+    """Open a client over a transport."""
     client = openai.AzureOpenAI(
         azure_endpoint=setting.targets[0].url,
         api_key="set per endpoint",
         api_version=API_VERSION,
         # max_retries is 2 by default; after a 5xx of all endpoints the transport stops them
         timeout=timeout(httpx2, setting),
-        http_client=openai.DefaultHttpx2Client(transport=transport(setting)),
+        http_client=openai.DefaultHttpx2Client(transport=transport),
     )
     return SdkCaller(client)
+
+
+def sync(setting: Setting) -> SdkCaller:
+    """Open a client for a thread."""
+    return over(transport(setting), setting)
 
 
 def asynchronous(setting: Setting) -> AsyncSdkCaller:

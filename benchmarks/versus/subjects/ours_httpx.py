@@ -33,10 +33,15 @@ def transport(setting: Setting) -> FailoverTransport:
     return FailoverTransport(config, **pool_options(httpx, setting))
 
 
+def over(transport: httpx.BaseTransport, setting: Setting) -> PlainCaller:
+    """Open a client over a transport."""
+    client = httpx.Client(transport=transport, timeout=timeout(httpx, setting))
+    return PlainCaller(client, setting)
+
+
 def sync(setting: Setting) -> PlainCaller:
     """Open a client for a thread."""
-    client = httpx.Client(transport=transport(setting), timeout=timeout(httpx, setting))
-    return PlainCaller(client, setting)
+    return over(transport(setting), setting)
 
 
 def asynchronous(setting: Setting) -> AsyncPlainCaller:

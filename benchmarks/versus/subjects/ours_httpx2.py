@@ -33,10 +33,15 @@ def transport(setting: Setting) -> FailoverTransport:
     return FailoverTransport(config, **pool_options(httpx2, setting))
 
 
+def over(transport: httpx2.BaseTransport, setting: Setting) -> PlainCaller:
+    """Open a client over a transport."""
+    client = httpx2.Client(transport=transport, timeout=timeout(httpx2, setting))
+    return PlainCaller(client, setting)
+
+
 def sync(setting: Setting) -> PlainCaller:
     """Open a client for a thread."""
-    client = httpx2.Client(transport=transport(setting), timeout=timeout(httpx2, setting))
-    return PlainCaller(client, setting)
+    return over(transport(setting), setting)
 
 
 def asynchronous(setting: Setting) -> AsyncPlainCaller:
