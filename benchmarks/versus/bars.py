@@ -13,6 +13,7 @@ from versus.scenarios.dead import DEATHS, SEQUENTIAL, SIDE_BY_SIDE, Shape, key
 from versus.scenarios.recovery import DEATHS as RETURNS
 from versus.team import COLOURS
 
+IN_MEMORY: Final = "healthy, in memory"
 ADDED: Final = 0.10
 ADDED_TO_FLOOR: Final = 1.5
 ADDED_TO_SDK: Final = 0.03
@@ -86,8 +87,7 @@ def _memory(record: Record) -> Iterator[Reading]:
                 continue
             added = [percent(each - 1) for each in (times.median, times.least, times.most)]
             yield Reading(
-                what=f"healthy, in memory, {colour}: {_title(record, ours)} adds to "
-                f"{_base(record, ours)}",
+                what=f"{IN_MEMORY}, {colour}: {_title(record, ours)} adds to {_base(record, ours)}",
                 bar=f"at most {100 * limit:g} %",
                 figure=f"{added[0]} ({added[1]} to {added[2]})",
                 holds=times.median - 1 <= limit,
@@ -104,7 +104,7 @@ def _to_floor(record: Record, ours: str, floor: str, figure: str) -> Iterator[Re
         return
     found = added_ratio(times[0], times[1])
     yield Reading(
-        what=f"healthy, in memory, {figure.partition(' ')[0]}: {_title(record, ours)} adds, "
+        what=f"{IN_MEMORY}, {figure.partition(' ')[0]}: {_title(record, ours)} adds, "
         f"against what {_title(record, floor)} adds",
         bar=f"at most {ADDED_TO_FLOOR:g} times",
         figure="by hand adds nothing that can be measured" if found is None else _times(found),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from versus.bars import readings
+from versus.bars import IN_MEMORY, Reading, readings
+from versus.layers import BY_HAND
 from versus.losses import losses
 from versus.record import Record
 from versus.roster import Card
-from versus.tables import bars_table, failures, scenario_tables
+from versus.scenarios.healthy import TIMES
+from versus.tables import bars_table, failures, more, scenario_tables
 from versus.team import Sizes
 
 HEAD: Final = """\
@@ -144,7 +147,23 @@ def _bars(record: Record) -> str:
     met = sum(each.holds for each in found)
     return (
         f"\n## What must hold\n\n{met} of {len(found)} bars are met. Where an outage is measured "
-        f"several times, the worst one counts.\n\n{bars_table(record)}"
+        f"several times, the worst one counts.\n\n{bars_table(record)}{_why(record, found)}"
+    )
+
+
+def _why(record: Record, found: Sequence[Reading]) -> str:
+    """Say why bars in memory are not met, if that can be seen from the layers."""
+    by_hand = [
+        f"{more(times)} to {record.subjects[card.base].title}"
+        for name, card in record.subjects.items()
+        if (times := record.figure("layers", name, BY_HAND + TIMES)) is not None
+    ]
+    if not by_hand or all(each.holds for each in found if each.what.startswith(IN_MEMORY)):
+        return ""
+    return (
+        "\nWhy a healthy call in memory costs more than the bars allow is shown "
+        f"[below](#what-ours-adds-is-made-of), step by step. By hand alone adds "
+        f"{', '.join(by_hand)} on this machine, and keeps nothing in mind.\n"
     )
 
 

@@ -374,6 +374,10 @@ def test_layers_are_told_in_units_of_what_by_hand_adds() -> None:
     found = layers_table(attrs.evolve(record, scenarios={"layers": layers}))
     assert f"| {BARE} | 200 µs |" in found
     assert "| all of ours | +30.0 µs, +15.0 %, 1.50 of by hand |" in found
+    for ours, is_said in ((105.0, False), (111.0, True)):
+        record = small_record(ours)
+        record = attrs.evolve(record, scenarios={**record.scenarios, "layers": layers})
+        assert ("By hand alone adds +10.0 % to bare httpx" in page(record)) == is_said
 
 
 def test_every_scenario_has_a_table_and_a_text() -> None:
