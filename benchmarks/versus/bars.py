@@ -10,6 +10,7 @@ import attrs
 from versus.record import Ratio, Record, Series, added_ratio, ratio
 from versus.roster import BY_HAND, OURS, UNDER_SDK
 from versus.scenarios.dead import DEATHS, SEQUENTIAL, SIDE_BY_SIDE, Shape, key
+from versus.scenarios.healthy import BY_CPU
 from versus.scenarios.recovery import DEATHS as RETURNS
 from versus.team import COLOURS
 
@@ -115,7 +116,7 @@ def _to_floor(record: Record, ours: str, floor: str, figure: str) -> Iterator[Re
 def _throughput(record: Record) -> Iterator[Reading]:
     for at_once in BUSY:
         for ours in OURS.values():
-            times = record.times("concurrency", ours, f"{at_once} at once")
+            times = record.times("concurrency", ours, f"{at_once} at once{BY_CPU}")
             if times is not None:
                 yield Reading(
                     what=f"healthy, {at_once} calls at once: throughput of "

@@ -10,6 +10,7 @@ import attrs
 from versus.record import Record, Series, ratio
 from versus.roster import OURS, UNDER_SDK
 from versus.scenarios.dead import DEATHS, SHAPES, key
+from versus.scenarios.healthy import BY_CPU
 from versus.scenarios.recovery import DEATHS as RETURNS
 from versus.team import COLOURS
 
@@ -42,7 +43,8 @@ def figures() -> Iterator[Figure]:
             yield Figure(scenario, f"{colour} cpu", f"a call {where}, {colour}", "µs of CPU")
     for at_once in (1, 32, 256):
         says = f"{at_once} calls at once"
-        yield Figure("concurrency", f"{at_once} at once", says, "calls/s", more=True)
+        name = f"{at_once} at once{BY_CPU}"
+        yield Figure("concurrency", name, says, "calls a second of CPU", more=True)
     for shape in SHAPES:
         for death in DEATHS:
             says = f"primary dead ({death}), {shape.name}"

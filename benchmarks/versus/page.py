@@ -66,7 +66,9 @@ As above, over TLS.
 """,
     "concurrency": """Healthy, many calls at once
 
-Tasks in one event loop; *share* is what is left of the throughput of what the subject builds on.
+Tasks in one event loop, over connections that are open; *share* is what is left of the throughput
+of what the subject builds on; by CPU time where that was measured, since one event loop makes no
+more calls than that allows, and what other processes do is not in it.
 """,
     "dead": f"""The primary is dead
 

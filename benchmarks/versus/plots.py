@@ -10,7 +10,7 @@ from typing import Any, Final
 from versus.record import Record
 from versus.scenarios.dead import DEATHS, SEQUENTIAL, key
 from versus.scenarios.recovery import DEATHS as RETURNS
-from versus.tables import added
+from versus.tables import added, throughput
 
 OURS: Final = "#0b6e4f"
 OTHERS: Final = "#66819e"
@@ -130,7 +130,7 @@ def _draw_throughput(record: Record) -> Any:
     figure, axes = _panels(len(_AT_ONCE), len(names))
     for axis, (at_once, title) in zip(axes, _AT_ONCE.items(), strict=True):
         for place, name in enumerate(names):
-            times = record.times("concurrency", name, at_once)
+            times = throughput(record, at_once, name)
             if times is None:
                 continue
             axis.barh(place, min(times.median, _MOST), color=_colour(record, name), height=0.65)

@@ -11,7 +11,7 @@ from versus.layers import BARE as LAYER_BARE, BY_HAND as LAYER_BY_HAND
 from versus.record import Record, Series, added_ratio
 from versus.roster import OURS
 from versus.scenarios.dead import DEATHS, SHAPES, Shape, key
-from versus.scenarios.healthy import TIMES
+from versus.scenarios.healthy import BY_CPU, TIMES
 from versus.scenarios.imports import DEPENDENCIES, FIRST, STATEMENTS
 from versus.scenarios.recovery import DEATHS as RETURNS
 from versus.scenarios.streaming import CUTS
@@ -75,9 +75,15 @@ def added(whole: Series, times: Series) -> float:
     return whole.median * (1 - 1 / times.median)
 
 
+def throughput(record: Record, figure: str, name: str) -> Series | None:
+    """Find the share of the throughput that is left: by CPU time, or else by wall time."""
+    by_cpu = record.times("concurrency", name, figure + BY_CPU)
+    return by_cpu or record.times("concurrency", name, figure)
+
+
 def share(record: Record, figure: str, name: str) -> str:
     """Write the share of the throughput that is left of what a subject builds on."""
-    times = record.times("concurrency", name, figure)
+    times = record.times("concurrency", name, figure + BY_CPU)
     return "" if times is None else f"{times.median:.2f} ({times.least:.2f} to {times.most:.2f})"
 
 
@@ -133,6 +139,7 @@ def concurrency_table(record: Record) -> str:
         figure: None
         for measured in record.scenarios.get("concurrency", {}).values()
         for figure in measured.figures
+        if not figure.endswith(BY_CPU)
     }
     columns: list[Column] = []
     for figure in names:

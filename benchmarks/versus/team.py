@@ -64,9 +64,9 @@ class Sizes:
     brief: float = 0.03
     calls: int = 100
     throughput: Mapping[int, tuple[int, int]] = attrs.field(
-        factory=lambda: {1: (24, 40), 32: (24, 128), 256: (8, 512)}
+        factory=lambda: {1: (60, 40), 32: (60, 64), 256: (12, 256)}
     )
-    long: float = 0.4
+    long: float = 0.12
     outages: int = 2
     holes: int = 1
     sequential: int = 200

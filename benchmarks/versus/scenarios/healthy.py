@@ -12,6 +12,9 @@ from versus.team import COLOURS, Sizes, Team
 
 WARM: Final = 2
 """Calls before each slice: others have run since the last one, and emptied the caches."""
+BY_CPU: Final = ", by CPU"
+"""What ends the names of the figures that are calls a second of CPU time: one event loop makes no
+more calls than its CPU time allows, and wall time is noise on a machine that others use."""
 TIMES: Final = ", times"
 """What ends the names of the figures that say how many times those of a call without they are."""
 
@@ -113,4 +116,5 @@ def concurrency(team: Team, stage: Stage, sizes: Sizes) -> None:
                 team.calls(name, "async", at_once, at_once=at_once)
                 made = team.healthy_calls(name, "async", counts[name], at_once=at_once)
                 team.add_turn(name, f"{at_once} at once", made["made"] / made["wall"])
+                team.add_turn(name, f"{at_once} at once{BY_CPU}", made["made"] / made["cpu"])
     _close_all(team, "async", names)
