@@ -166,25 +166,18 @@ class Attempts(Generic[Req, Resp]):
     ) -> Resp | Broken:
         """Make an attempt that is cut when its endpoint falls silent."""
         make = self.amake if time_left is None else self._within
-        wire = Wire(journey.request.extensions.get("trace"))
-        with self._alarm.cut(index, wire):
-            return await make(index, journey, time_left, is_fresh=is_fresh, wire=wire)
+        with self._alarm.cut(index):
+            return await make(index, journey, time_left, is_fresh=is_fresh)
         error = self._family.timeout_error("cut: the endpoint has fallen silent")
         return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)
 
     async def _within(
-        self,
-        index: int,
-        journey: Journey[Req],
-        time_left: float | None,
-        *,
-        is_fresh: bool,
-        wire: Wire | None = None,
+        self, index: int, journey: Journey[Req], time_left: float | None, *, is_fresh: bool
     ) -> Resp | Broken:
         """Make an attempt that is cut when its time is over, wherever it is then."""
         if time_left is None:
-            return await self.amake(index, journey, is_fresh=is_fresh, wire=wire)
-        wire = wire or Wire(journey.request.extensions.get("trace"))
+            return await self.amake(index, journey, is_fresh=is_fresh)
+        wire = Wire(journey.request.extensions.get("trace"))
         with anyio.move_on_after(time_left):
             return await self.amake(index, journey, time_left, is_fresh=is_fresh, wire=wire)
         is_pooled = self._upstream.has_own_pools

@@ -18,7 +18,9 @@ from azure_failover.core.events import Event
 from azure_failover.core.fleet import Fleet
 from azure_failover.core.ticket import Ticket
 from azure_failover.transport._runtime import Runtime
-from azure_failover.transport._watch import Wire
+
+_CLOSERS: Final = frozenset({"aclose", "_response_closed", "_close_connections"})
+"""What gives connections back: of streams and transports, and within httpcore's."""
 
 
 class _Cut(Protocol):
@@ -34,14 +36,14 @@ class Alarm:
     def __init__(self, count: int) -> None:
         self._cuts: Final = tuple[dict[int, set[_Cut]], ...]({} for _ in range(count))
 
-    def cut(self, index: int, wire: Wire) -> AbstractContextManager[object, bool | None]:
+    def cut(self, index: int) -> AbstractContextManager[object, bool | None]:
         """Let this task be cut while it waits at endpoint ``index``; it goes on behind the block.
 
-        A block that is left by ``return`` was not cut; ``wire`` watches its connection.
+        A block that is left by ``return`` was not cut.
         """
         cuts = self._cuts[index].setdefault(get_ident(), set())
         task = task_of_asyncio()
-        return _ScopeCut(cuts) if task is None else _TaskCut(cuts, task, wire)
+        return _ScopeCut(cuts) if task is None else _TaskCut(cuts, task)
 
     def ring(self, index: int) -> None:
         """Cut all tasks of this thread that wait at endpoint ``index``."""
@@ -57,12 +59,11 @@ class _TaskCut:
     gives one back is left to do so.
     """
 
-    __slots__ = ("_before", "_cuts", "_is_done", "_task", "_wire")
+    __slots__ = ("_before", "_cuts", "_is_done", "_task")
 
-    def __init__(self, cuts: set[_Cut], task: asyncio.Task[Any], wire: Wire) -> None:
+    def __init__(self, cuts: set[_Cut], task: asyncio.Task[Any]) -> None:
         self._cuts = cuts
         self._task = task
-        self._wire = wire
         self._before = task.cancelling()
         self._is_done = False
 
@@ -77,7 +78,7 @@ class _TaskCut:
         return is_alone and kind is not None and issubclass(kind, asyncio.CancelledError)
 
     def cancel(self) -> None:
-        if not self._is_done and not self._wire.is_closing:
+        if not self._is_done and not _is_closing(self._task):
             self._is_done = True
             self._task.cancel()
 
@@ -158,3 +159,14 @@ def task_of_asyncio() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:  # no such loop runs in this thread
         return None
+
+
+def _is_closing(task: asyncio.Task[Any]) -> bool:
+    """Tell whether a task is closing something, by the coroutines that it awaits."""
+    awaited: object = task.get_coro()
+    while awaited is not None:
+        code = getattr(awaited, "cr_code", None)
+        if code is not None and code.co_name in _CLOSERS:
+            return True
+        awaited = getattr(awaited, "cr_await", None)
+    return False

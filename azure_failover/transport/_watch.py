@@ -28,10 +28,11 @@ class Wire:
     """A ``trace`` extension for one attempt that sees whether the pool opened a connection.
 
     httpx hands it to httpcore, which calls it with the name of each step ("Request extensions"
-    in httpcore's documentation). A trace that the caller had set is called as well.
+    in httpcore's documentation). A trace that the caller had set is called as well; without one, it
+    takes itself out of the request when it has seen enough, since each further step would cost.
     """
 
-    __slots__ = ("_caller", "connected", "is_closing", "phase", "sent")
+    __slots__ = ("_caller", "connected", "phase", "sent")
 
     def __init__(self, caller: Callable[[str, Any], Any] | None) -> None:
         self._caller = caller
@@ -39,8 +40,6 @@ class Wire:
         """How far the driver has come: CONNECT before it sends, BODY when it reads on."""
         self.connected = False
         self.sent = False
-        self.is_closing = False
-        """Whether the pool takes its connection back, in a task."""
 
     @property
     def is_reused(self) -> bool:
@@ -50,25 +49,25 @@ class Wire:
     def __call__(self, name: str, info: Any) -> Any:  # noqa: ANN401  (httpcore's signature)
         """Note a step, for a thread."""
         if not self.sent:
-            self._note(name)
+            self._note(name, info)
         return None if self._caller is None else self._caller(name, info)
 
     async def asynchronous(self, name: str, info: Any) -> None:  # noqa: ANN401
         """Note a step, for a task."""
-        if not self.sent:
-            self._note(name)
-        elif name.endswith("response_closed.started"):
-            self.is_closing = True
+        if not self.sent:  # what follows makes no difference
+            self._note(name, info)
         if self._caller is not None:
             result = self._caller(name, info)
             if inspect.isawaitable(result):
                 await result
 
-    def _note(self, name: str) -> None:
+    def _note(self, name: str, info: Any) -> None:  # noqa: ANN401
         if ".connect_" in name:
             self.connected = True
         elif name.endswith("send_request_headers.started"):
             self.sent = True
+            if self._caller is None and isinstance(info, dict) and "request" in info:
+                info["request"].extensions.pop("trace", None)
 
 
 def was_answered(error: BaseException) -> bool:
