@@ -67,7 +67,7 @@ class Wire:
         elif name.endswith("send_request_headers.started"):
             self.sent = True
             if self._caller is None and isinstance(info, dict) and "request" in info:
-                info["request"].extensions.pop("trace", None)
+                cast("dict[str, Any]", info)["request"].extensions.pop("trace", None)
 
 
 def was_answered(error: BaseException) -> bool:

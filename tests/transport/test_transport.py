@@ -454,6 +454,25 @@ def test_a_callers_trace_is_called_as_well(world: World, fleet: Fleet) -> None:
     assert "http11.receive_response_headers.complete" in steps
 
 
+def test_a_trace_of_ours_ends_when_it_has_seen_enough(world: World) -> None:
+    """Each further step would cost as much as the rest of the healthy path."""
+    left: list[bool] = []
+
+    def play(request: Any) -> Status:
+        trace, info = request.extensions["trace"], {"request": request}
+        for name in ("connection.connect_tcp.started", "http11.send_request_headers.started"):
+            done = trace(name, info)
+            if done is not None:  # a coroutine that waits for nothing
+                with pytest.raises(StopIteration):
+                    done.send(None)
+            left.append("trace" in request.extensions)
+        return Status(200)
+
+    with world.session(CONFIG, transport=scripted(world.family, play)) as session:
+        session.post("https://a.example" + CHAT, json=HELLO)
+    assert left == [True, False]
+
+
 def test_one_warning_when_an_endpoint_fails_and_one_info_when_it_returns(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
