@@ -68,7 +68,9 @@ As above, over TLS.
 
 Tasks in one event loop, over connections that are open; *share* is what is left of the throughput
 of what the subject builds on; by CPU time where that was measured, since one event loop makes no
-more calls than that allows, and what other processes do is not in it.
+more calls than that allows, and what other processes do is not in it. Over sockets ours also
+watches the connection until the request is sent, and reads a JSON answer within the attempt, so
+that one which breaks off moves on as well; the client then reads it again, from memory.
 """,
     "dead": f"""The primary is dead
 
