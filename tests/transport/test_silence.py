@@ -74,16 +74,22 @@ async def test_who_leaves_in_time_is_not_cut() -> None:
 
 @pytest.mark.anyio
 async def test_another_loop_is_not_cut_from_here() -> None:
-    alarm = Alarm(1)
+    alarm, told = Alarm(1), list[str]()
+
+    async def wait() -> None:
+        told.append(await waits(alarm))
+
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(waits, alarm)
+        tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
         thread = threading.Thread(target=alarm.ring, args=(0,))
         thread.start()
         thread.join()
         await anyio.wait_all_tasks_blocked()
-        assert not tasks.cancel_scope.cancel_called
-        tasks.cancel_scope.cancel()
+        assert told == []
+        alarm.ring(0)
+        await anyio.wait_all_tasks_blocked()
+        assert told == ["cut"]
 
 
 @pytest.mark.anyio
