@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from versus.contract import Setting
@@ -29,7 +30,7 @@ def transports(subject: Any, setting: Setting) -> dict[str, Any]:
     floor: Any = importlib.import_module("versus.subjects._floor").floor_transport
     wire: Any = importlib.import_module("azure_failover.transport._watch").Wire
     inner = memory_transport(str(subject.FAMILY))
-    within = Setting(setting.targets, setting.connect, setting.read, setting.connections, inner)
+    within = replace(setting, inner=inner)
     ours = subject.transport(within)
     driver = ours._driver
     retargeter, attempts = driver._retargeter, driver._attempts

@@ -53,8 +53,7 @@ transport are here.
 A thread of one process calls through transports that do more and more of what ours does, ten calls
 at a time, in turn; *of by hand* is in units of what the transport written by hand adds. To re-point
 a request at all, by hand, takes most of what ours takes; what ours adds beyond it buys health,
-silence, ledgers and labels. Python finds none of that code in the nearest caches after a call's
-worth of other code: in a loop of nothing else ours costs no more than by hand.
+silence, ledgers and labels.
 """,
     "loopback": """Healthy, over loopback
 
