@@ -14,7 +14,11 @@ hundred times as long as an embedding; as long as too little is known, nothing i
 
 from __future__ import annotations
 
-from math import exp, inf, log
+from bisect import bisect_right
+from collections import Counter
+from functools import partial
+from itertools import accumulate
+from math import exp, inf
 from typing import Final, TypeAlias
 
 from azure_failover.core.ticket import Ticket
@@ -37,15 +41,15 @@ SILENCE_LEAST: Final = 1.0
 _USUAL: Final = 0.95
 _ALMOST_ALL: Final = 0.99
 """The few long answers at a burst's end come one by one: that is no silence."""
-_PER_E: Final = 12.0
-"""Cells of the histogram for each factor of e: a cell is 9 % wide."""
-_SHORTEST: Final = 1e-4
-_CELLS: Final = 200
+_EDGES: Final = tuple(1e-4 * exp(cell / 12.0) for cell in range(1, 201))
+"""Where the cells of the histogram end, in seconds: each is 9 % wide."""
 _MEMORY: Final = 1024
 """After so many answers, all that came before count half."""
 KNOWN: Final = 64
 """After so many answers what is usual is reckoned again; before the first time nothing counts as
 usual, since short answers come first."""
+
+_cell_of: Final = partial(bisect_right, _EDGES[:-1])
 
 
 class Pace:
@@ -57,7 +61,6 @@ class Pace:
         "_owed",
         "_owing",
         "_took",
-        "_total",
         "calm",
         "crowd_from",
         "generation",
@@ -78,8 +81,8 @@ class Pace:
         self._listens = listens
         self.crowd_from = float(CROWD) if listens else inf
         """With so many under way, the next is one of a crowd."""
-        self._counts = [0] * _CELLS
-        self._total = 0
+        self._counts = Counter[int]()
+        """How many answers took what belongs into a cell."""
         self._took: list[float] = []
         """What the answers took that are not yet reckoned with, in seconds."""
         self.calm = CALM
@@ -156,29 +159,23 @@ class Pace:
     def _reckon(self) -> None:
         """Sort in what the latest answers took, and look up what is usual."""
         was_unknown = self.usual is None
-        for seconds in self._took:
-            cell = int(log(seconds / _SHORTEST) * _PER_E) if seconds > _SHORTEST else 0
-            self._counts[min(cell, _CELLS - 1)] += 1
-        self._total += len(self._took)
+        self._counts.update(map(_cell_of, self._took))
         self._took.clear()
         self.usual = self._quantile(_USUAL)
         if self._listens:
             self.span = max(SILENCE_LEAST, SILENCE_SHARE * self._quantile(_ALMOST_ALL))
             if was_unknown:
                 self._relieve()
-        if self._total >= _MEMORY:
-            self._counts = [count // 2 for count in self._counts]
-            self._total = sum(self._counts)
+        if self._counts.total() >= _MEMORY:
+            self._counts = Counter({cell: n // 2 for cell, n in self._counts.items() if n > 1})
 
     def _quantile(self, share: float) -> float:
         """Give the seconds within which this share of the answers began, a little rounded up."""
         counts = self._counts
-        above = self._total * (1.0 - share)
-        cell = _CELLS - 1
-        while cell and above >= counts[cell]:
-            above -= counts[cell]
-            cell -= 1
-        return _SHORTEST * exp((cell + 1) / _PER_E)
+        above = counts.total() * (1.0 - share)
+        cells = sorted(counts, reverse=True)
+        longer = accumulate(map(counts.__getitem__, cells))
+        return next(_EDGES[cell] for cell, n in zip(cells, longer, strict=True) if n > above)
 
 
 class Paces:
