@@ -116,7 +116,7 @@ class Driver(Generic[Req, Resp]):
             if not isinstance(request.stream, self._in_memory):
                 journey.take(self._buffer.take(request))
             flight = self._flight(journey)
-            return self._fly(journey, flight, flight.begin(journey.started))
+            return self._fly(journey, flight, flight.begin(self.clock()))
         try:
             result = self._attempts.make(0, journey)
         except BaseException:
@@ -197,7 +197,7 @@ class Driver(Generic[Req, Resp]):
             if not isinstance(request.stream, self._in_memory):
                 journey.take(await self._buffer.atake(request))
             flight = self._flight(journey)
-            return await self._afly(journey, flight, flight.begin(journey.started))
+            return await self._afly(journey, flight, flight.begin(self.clock()))
         make = self._attempts.acut if ticket.is_crowded else self._attempts.amake
         lookout = self._lookout(ticket) if ticket.is_sentry else None
         try:
@@ -392,6 +392,6 @@ class Driver(Generic[Req, Resp]):
             scheme, netloc = request.url.scheme, request.url.netloc.decode("ascii", "replace")
             reason = f"{scheme}://{netloc} is none of the endpoints: {self._foreign.policy}"
             return Explanation(operation="", form="foreign", may_move=False, reason=reason)
-        if isinstance(request.stream, self._in_memory):
-            journey.take(b"".join(cast("Iterable[bytes]", request.stream)))
+        is_read = isinstance(request.stream, self._in_memory)
+        journey.take(b"".join(cast("Iterable[bytes]", request.stream)) if is_read else b"")
         return explained(journey, self.fleet, self._retargeter)

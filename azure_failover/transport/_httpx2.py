@@ -103,7 +103,10 @@ class FailoverTransport(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         return self._driver.status()
 
     def explain(self, request: httpx2.Request) -> Explanation:
-        """Tell where a request would go, in which order, and why, without sending it."""
+        """Tell where a request would go, in which order, and why, without sending it.
+
+        A body that can be read only once is left alone, and so is not looked at.
+        """
         return self._driver.explain(request)
 
     def reset(self) -> None:

@@ -99,15 +99,13 @@ def options_of(extension: object) -> FailoverOptions:
     """Give the options of a request: those set around it, overridden by its extension.
 
     Args:
-        extension: None, :class:`FailoverOptions` (what differs from the defaults counts), or a
-            mapping of its fields.
+        extension: :class:`FailoverOptions` (what differs from the defaults counts), or a mapping of
+            its fields.
 
     Raises:
         ConfigError: If it is anything else, or has a key that does not exist.
     """
     around = OPTIONS_AROUND.get()
-    if extension is None:
-        return around
     source = 'request.extensions["failover"]'
     if isinstance(extension, FailoverOptions):
         given = attrs.asdict(extension, filter=lambda field, value: value != field.default)

@@ -47,17 +47,15 @@ class Once:
 
 
 class Buffer(Generic[Req]):
-    """Takes the bodies of incoming requests, up to a limit."""
+    """Takes the bodies of incoming requests that are not in memory yet, up to a limit."""
 
     def __init__(self, family: Family[Req, Any], limit: int) -> None:
         self._family: Final = family
         self._limit: Final = limit
 
     def take(self, request: Req) -> bytes | Once:
-        """Give a body in memory, or as one to be sent once, for a thread."""
+        """Read a body into memory, or give it as one to be sent once, for a thread."""
         stream: Any = request.stream
-        if isinstance(stream, self._family.memory_stream_type):
-            return request.read()
         head: list[bytes] = []
         chunks, left = iter(stream), self._limit
         if self._may_fit(request):
@@ -72,10 +70,8 @@ class Buffer(Generic[Req]):
         return once
 
     async def atake(self, request: Req) -> bytes | Once:
-        """Give a body in memory, or as one to be sent once, for a task."""
+        """Read a body into memory, or give it as one to be sent once, for a task."""
         stream: Any = request.stream
-        if isinstance(stream, self._family.memory_stream_type):
-            return await request.aread()
         head: list[bytes] = []
         chunks, left = aiter(stream), self._limit
         if self._may_fit(request):

@@ -19,7 +19,7 @@ from azure_failover import AsyncClient, Client, FailoverTransport, Ledger, ledge
 from azure_failover.core.steps import Attempt
 from azure_failover.core.ticket import Ticket
 from azure_failover.emulator import Fleet, faults
-from azure_failover.transport._race import THREADS, Crew, Race
+from azure_failover.transport._race import THREADS, AsyncRace, Crew, Race
 
 CHAT = "/openai/deployments/gpt-4.1-mini/chat/completions?api-version=2024-10-21"
 HELLO = {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "Hello"}]}
@@ -229,6 +229,9 @@ class Stub:
         self.closed.set()
         raise OSError("the connection is gone")
 
+    async def aclose(self) -> None:
+        self.close()
+
 
 def raced(crew: Crew, run: Callable[[], Any]) -> tuple[Race[Any], Attempt]:
     attempt = Attempt(0, Ticket(0, 1, is_probe=False), 0.0)
@@ -254,6 +257,22 @@ def test_a_response_that_nobody_looked_at_is_closed(comes: str) -> None:
     race.end()
     gate.set()
     assert stub.closed.wait(10)
+
+
+@pytest.mark.anyio
+async def test_a_response_that_no_task_looked_at_is_closed() -> None:
+    """Promise 12: the same for tasks, whether all that came was looked at or not."""
+    race, stubs = AsyncRace[Any](), (Stub(), Stub())
+    for number, stub in enumerate(stubs):
+
+        async def run(stub: Stub = stub) -> Stub:
+            await anyio.lowlevel.checkpoint()
+            return stub
+
+        await race.run(Attempt(number, Ticket(0, 1, is_probe=False), 0.0), run)
+    assert (await race.arrival()).result is stubs[0]
+    await race.end()
+    assert [stub.closed.is_set() for stub in stubs] == [False, True]
 
 
 def test_an_exception_that_comes_too_late_is_dropped() -> None:

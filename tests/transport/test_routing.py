@@ -447,6 +447,30 @@ def test_a_redirect_carries_no_key_to_another_origin(world: World, location: str
     assert not {"api-key", "ocp-apim-subscription-key", "authorization"} & {*headers}
 
 
+def test_a_redirect_within_an_endpoint_keeps_its_key(world: World) -> None:
+    """It is a request like any other: the endpoint's own key goes with it."""
+    fates = Fates(a=Status(307, location="/openai/v1/there"))
+
+    def play(request: Any) -> Outcome:
+        outcome = fates(request)
+        return Status(200) if request.url.path.endswith("there") else outcome
+
+    with world.session(CONFIG, transport=scripted(world.family, play)) as session:
+        session.client.follow_redirects = True
+        assert session.post(A + CHAT, json={}).status_code == 200
+    assert [request.headers["api-key"] for request in fates.sent] == ["KEY-OF-A"] * 2
+
+
+def test_a_redirect_to_nowhere_is_the_clients_to_refuse(world: World) -> None:
+    fates = Fates(a=Status(307, location="https://a.example:nowhere/"))
+    with world.session(CONFIG, transport=scripted(world.family, fates)) as session:
+        session.client.follow_redirects = True
+        with pytest.raises(world.family.RemoteProtocolError, match="[Ii]nvalid URL"):
+            session.post(A + CHAT, json={})
+        assert session.transport.status().failed_endpoints == ()
+    assert fates.hosts == "a"
+
+
 @pytest.mark.parametrize("value", ["KEY-OF-B", "Bearer KEY-OF-B"])
 def test_our_keys_never_go_to_a_foreign_origin(world: World, value: str) -> None:
     """Promise 6, even if the caller puts one there; credentials of others pass."""
@@ -459,6 +483,30 @@ def test_our_keys_never_go_to_a_foreign_origin(world: World, value: str) -> None
 
 
 # What the layer above may say and hear.
+
+
+def test_a_request_may_avoid_endpoints(world: World) -> None:
+    """Not even as a last resort is one asked that it names."""
+    fates = Fates(c=Status(503))
+    inner = scripted(world.family, fates)
+    with world.session(CONFIG, transport=inner) as session:
+        avoiding = {"failover": {"avoid": ["a", "b"]}}
+        response = session.post(A + CHAT, json={}, extensions=avoiding)
+        assert session.post(A + CHAT, json={}).status_code == 200
+        with (
+            failover_options(avoid={"a", "b", "c"}),
+            pytest.raises(world.family.UnsupportedProtocol, match="a: skipped, is to be avoided"),
+        ):
+            session.post(A + CHAT, json={})
+    assert response.status_code == 503
+    assert fates.hosts == "ca"
+    ledger = ledger_of(response)
+    assert ledger is not None
+    assert [(entry.endpoint, entry.outcome) for entry in ledger.entries] == [
+        ("a", "skipped"),
+        ("b", "skipped"),
+        ("c", "answered"),
+    ]
 
 
 def test_options_around_a_call_count_for_all_requests_in_it(world: World) -> None:
@@ -527,6 +575,19 @@ def test_explain_tells_the_order_and_sends_nothing(world: World) -> None:
     assert explanation.stops[2].note.startswith("failed, to be probed in")
     assert "secret" not in str(explanation)
     assert str(explanation).splitlines()[0] == "embeddings: holds no state: may fail over"
+
+
+def test_explain_leaves_a_body_alone_that_can_be_read_only_once(world: World) -> None:
+    taken: list[int] = []
+    fates = Fates()
+    with world.session(CONFIG, transport=scripted(world.family, fates)) as session:
+        content = chunks(world, [b'{"model": "gpt"}'], taken)
+        request = session.client.build_request("POST", A + CHAT, content=content)
+        explanation = session.transport.explain(request)
+        assert taken == []
+        session.send(request)
+    assert [stop.endpoint for stop in explanation.stops] == ["a", "b", "c"]
+    assert fates.sent[0].content == b'{"model": "gpt"}'
 
 
 def test_explain_tells_why_a_request_may_not_move(world: World) -> None:

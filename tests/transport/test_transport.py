@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import attrs
 import httpx
 import httpx2
 import pytest
@@ -125,6 +126,43 @@ def test_a_compressed_answer_can_be_read_in_every_way(world: World) -> None:
         assert session.post("https://a.example" + CHAT, json={}).json() == {"ok": True}
         _, raw = session.stream("https://a.example" + CHAT, json={})
     assert raw == packed
+
+
+def test_a_missing_deployment_is_seen_in_a_compressed_answer_too(world: World) -> None:
+    packed = gzip.compress(b'{"error": {"code": "DeploymentNotFound"}}')
+    inner = scripted(world.family, lambda _: Status(404, body=packed, encoding="gzip"))
+    with world.session(CONFIG, transport=inner) as session:
+        session.post("https://a.example" + CHAT, json={})
+        assert session.transport.status().endpoints[0].misconfigured == "404 DeploymentNotFound"
+
+
+def test_an_answer_that_is_compressed_wrongly_is_handed_on_as_it_came(world: World) -> None:
+    """What to do with it is the caller's to decide, as it is without the transport."""
+    inner = scripted(world.family, lambda _: Status(404, body=b"no gzip", encoding="gzip"))
+    with world.session(CONFIG, transport=inner) as session:
+        response, raw = session.stream("https://a.example" + CHAT, json={})
+        assert session.transport.status().failed_endpoints == ()
+    assert (response.status_code, raw) == (404, b"no gzip")
+
+
+@pytest.mark.parametrize(
+    "status", [Status(404), Status(200, retry_after="7")], ids=["error", "success"]
+)
+def test_a_body_that_was_not_waited_for_is_handed_on_as_it_comes(
+    world: World, status: Status
+) -> None:
+    """An error page, or a success that asks for patience; either proves the endpoint alive."""
+    page = attrs.evolve(status, kind="text/html", body=b"<h1>Later</h1>")
+    answers = [Status(503), Status(200), page]
+    clock = Clock()
+    inner = scripted(world.family, lambda _: one_after_the_other(answers))
+    with world.session(CONFIG, transport=inner, runtime=clock.runtime()) as session:
+        session.post("https://a.example" + CHAT, json={})
+        clock.now += 5
+        response, raw = session.stream("https://a.example" + CHAT, json={})
+        assert session.transport.status().current_type == "primary"
+    assert (response.status_code, raw) == (page.code, page.body)
+    assert response.headers["x-failover-endpoint"] == "a"
 
 
 def test_elapsed_is_known_as_without_the_transport(world: World, fleet: Fleet) -> None:
@@ -264,6 +302,31 @@ def test_a_deadline_that_is_over_raises_the_familys_timeout(world: World) -> Non
     assert clock.now == pytest.approx(1002.0)
 
 
+def test_a_body_that_takes_all_the_time_leaves_none_for_an_endpoint(world: World) -> None:
+    """Promise 9: the deadline counts from the call on, and the reading of its body."""
+    clock = Clock()
+
+    def body() -> Iterator[bytes]:
+        clock.now += 3.0
+        yield b"{}"
+
+    async def abody() -> AsyncIterator[bytes]:
+        for chunk in body():
+            yield chunk
+
+    content = body() if world.colour == "sync" else abody()
+    inner = scripted(world.family, lambda _: Status(200))
+    options = {"failover": FailoverOptions(deadline=2.0)}
+    with (
+        world.session(CONFIG, transport=inner, runtime=clock.runtime()) as session,
+        pytest.raises(world.family.ReadTimeout, match="left no time to try an endpoint") as caught,
+    ):
+        session.post("https://a.example" + CHAT, content=content, extensions=options)
+    ledger = ledger_of(caught.value)
+    assert ledger is not None
+    assert ledger.attempts == ()
+
+
 def test_an_attempt_never_waits_longer_than_its_caller(world: World) -> None:
     """Timeouts are the shortest of the caller's, the endpoint's and the deadline's."""
     seen: list[Any] = []
@@ -300,6 +363,9 @@ def test_an_attempt_never_waits_longer_than_its_caller(world: World) -> None:
         ({"deadline": 0}, "deadline: is not a positive number of seconds"),
         ({"auto_failover": "no"}, "auto_failover: is not a boolean"),
         ({"on_stream_break": "again"}, "on_stream_break: is none of its choices"),
+        ({"timeout": "5"}, "timeout: is not a positive number of seconds"),
+        ({"avoid": "b"}, "avoid: is not a collection of names"),
+        ({"avoid": ["c"]}, "avoid: 'c' is no endpoint's name; the endpoints are a, b"),
         ("no", "failover: is a str; give a mapping"),
     ],
 )
