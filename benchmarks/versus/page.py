@@ -43,10 +43,11 @@ GLANCE: Final = """
 
 _FULL: Final = Sizes()
 ABOUT: Final = {
-    "memory": """Healthy, in memory
+    "memory": f"""Healthy, in memory
 
 A transport answers from memory, so that only Python is measured. Only subjects that take a
-transport are here.
+transport are here. Each of them has {_FULL.crews} processes, one after the other: where things lie
+in memory is a process's luck, and alone makes a percent or two.
 """,
     "layers": """What ours adds is made of
 
@@ -63,13 +64,14 @@ One call at a time, over a kept connection.
 
 As above, over TLS.
 """,
-    "concurrency": """Healthy, many calls at once
+    "concurrency": f"""Healthy, many calls at once
 
-Tasks in one event loop, over connections that are open; *share* is what is left of the throughput
-of what the subject builds on; by CPU time where that was measured, since one event loop makes no
-more calls than that allows, and what other processes do is not in it. Over sockets ours also
-watches the connection until the request is sent, and reads a JSON answer within the attempt, so
-that one which breaks off moves on as well; the client then reads it again, from memory.
+Tasks in one event loop, over connections that are open, in {_FULL.shifts} processes of each, one
+after the other. *Share* is what is left of the throughput of what the subject builds on, by CPU
+time: one event loop makes no more calls than that allows, and what other processes do is not in it.
+Over sockets ours also watches the connection until the request is sent, and reads a JSON answer
+within the attempt, so that one which breaks off moves on as well; the client then reads it again,
+from memory.
 """,
     "dead": f"""The primary is dead
 

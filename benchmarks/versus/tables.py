@@ -76,14 +76,13 @@ def added(whole: Series, times: Series) -> float:
 
 
 def throughput(record: Record, figure: str, name: str) -> Series | None:
-    """Find the share of the throughput that is left: by CPU time, or else by wall time."""
-    by_cpu = record.times("concurrency", name, figure + BY_CPU)
-    return by_cpu or record.times("concurrency", name, figure)
+    """Find the share of the throughput that is left, by CPU time."""
+    return record.times("concurrency", name, figure + BY_CPU)
 
 
 def share(record: Record, figure: str, name: str) -> str:
     """Write the share of the throughput that is left of what a subject builds on."""
-    times = record.times("concurrency", name, figure + BY_CPU)
+    times = throughput(record, figure, name)
     return "" if times is None else f"{times.median:.2f} ({times.least:.2f} to {times.most:.2f})"
 
 

@@ -33,12 +33,14 @@ class Sizes:
 
     Attributes:
         slices: Slices of each subject in memory.
+        crews: In how many processes, one after the other: see :meth:`Team.renew`.
         layered: Seconds for the layers of each of ours.
         loopback: Slices over sockets, one call at a time.
         brief: Seconds that these take, of ``calls`` calls at most.
         calls: See above, and how many calls warm a subject up.
         throughput: How many calls run at a time; of these, how many slices, of how many calls at
             least. With 256 connections httpx is slow, and a quick run does without.
+        shifts: In how many processes, one after the other, these are made.
         long: Seconds that these slices take.
         outages: How often an endpoint dies, in each way and shape.
         holes: The same, where each attempt waits for a timeout.
@@ -59,6 +61,7 @@ class Sizes:
     """
 
     slices: int = 400
+    crews: int = 8
     layered: float = 60.0
     loopback: int = 100
     brief: float = 0.03
@@ -66,6 +69,7 @@ class Sizes:
     throughput: Mapping[int, tuple[int, int]] = attrs.field(
         factory=lambda: {1: (60, 40), 32: (60, 64), 256: (12, 256)}
     )
+    shifts: int = 4
     long: float = 0.12
     outages: int = 2
     holes: int = 1
@@ -86,10 +90,12 @@ class Sizes:
 
 QUICK: Final = Sizes(
     slices=8,
+    crews=2,
     layered=0.0,
     loopback=2,
     calls=5,
     throughput={1: (1, 5), 32: (1, 32)},
+    shifts=1,
     long=0.0,
     outages=1,
     holes=1,
@@ -128,20 +134,37 @@ class Team:
         self._paired: set[str] = set()
 
     def __enter__(self) -> Self:
-        for name in self.cards:
+        self._start(self.cards)
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _start(self, names: Iterable[str]) -> None:
+        for name in names:
             command = [self._pythons[name], "-m", "versus.worker", name]
             self._workers[name] = Child(command, self._home / f"{name}.log")
         for name in self.alive():
             with self.trial(name):
                 about = self.answer(name, GRACE)
                 self.cards[name] = attrs.evolve(self.cards[name], **about)
-        return self
 
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
+    def _stop(self) -> None:
         for worker in self._workers.values():
             worker.close()
+
+    def renew(self) -> None:
+        """Go on with new processes; clients are gone.
+
+        Where things lie in memory is a process's luck, and makes it a percent or two faster or
+        slower than another that does the same, as long as it lives.
+        """
+        names = self.alive()
+        self._stop()
+        self._workers.clear()
+        self._start(names)
 
     @contextlib.contextmanager
     def trial(self, name: str) -> Generator[None]:

@@ -71,8 +71,12 @@ def _sliced(
 
 def in_memory(team: Team, stage: Stage, sizes: Sizes) -> None:
     """CPU µs a call, over a transport that answers from memory."""
-    names = [name for name in team.alive() if team.cards[name].family]
-    _sliced(team, stage.healthy(), sizes, sizes.slices, names, ["cpu"], memory=True)
+    targets, rounds = stage.healthy(), sizes.slices // sizes.crews
+    for crew in range(sizes.crews):
+        if crew:
+            team.renew()
+        names = [name for name in team.alive() if team.cards[name].family]
+        _sliced(team, targets, sizes, rounds, names, ["cpu"], memory=True)
 
 
 def layers(team: Team, stage: Stage, sizes: Sizes) -> None:
@@ -103,18 +107,28 @@ def tls(team: Team, stage: Stage, sizes: Sizes) -> None:
 
 def concurrency(team: Team, stage: Stage, sizes: Sizes) -> None:
     """Calls a second of tasks, so many at a time, over connections that are open."""
-    names = [*_open_all(team, "async", stage.healthy(), team.alive(), sizes)]
-    for at_once, (turns, least) in sizes.throughput.items():
-        counts: dict[str, int] = {}
-        for name in names:
-            with team.trial(name):
-                team.calls(name, "async", least, at_once=at_once)  # connecting may take too long
-                made = team.healthy_calls(name, "async", least, at_once=at_once)
-                counts[name] = max(least, _fitting(made, sizes.long))
-        for name in team.turns(turns, counts):
-            with team.trial(name):
-                team.calls(name, "async", at_once, at_once=at_once)
-                made = team.healthy_calls(name, "async", counts[name], at_once=at_once)
-                team.add_turn(name, f"{at_once} at once", made["made"] / made["wall"])
-                team.add_turn(name, f"{at_once} at once{BY_CPU}", made["made"] / made["cpu"])
-    _close_all(team, "async", names)
+    for shift in range(sizes.shifts):
+        if shift:
+            team.renew()
+        names = [*_open_all(team, "async", stage.healthy(), team.alive(), sizes)]
+        for at_once, (turns, least) in sizes.throughput.items():
+            _at_once(team, sizes, names, at_once, turns // sizes.shifts, least)
+        _close_all(team, "async", names)
+
+
+def _at_once(
+    team: Team, sizes: Sizes, names: Iterable[str], at_once: int, turns: int, least: int
+) -> None:
+    """Measure so many calls at a time, in so many turns of ``least`` calls at least."""
+    counts: dict[str, int] = {}
+    for name in names:
+        with team.trial(name):
+            team.calls(name, "async", least, at_once=at_once)  # connecting may take too long
+            made = team.healthy_calls(name, "async", least, at_once=at_once)
+            counts[name] = max(least, _fitting(made, sizes.long))
+    for name in team.turns(turns, counts):
+        with team.trial(name):
+            team.calls(name, "async", at_once, at_once=at_once)
+            made = team.healthy_calls(name, "async", counts[name], at_once=at_once)
+            team.add_turn(name, f"{at_once} at once", made["made"] / made["wall"])
+            team.add_turn(name, f"{at_once} at once{BY_CPU}", made["made"] / made["cpu"])
