@@ -79,7 +79,8 @@ class Attempts(Generic[Req, Resp]):
             time_left: Seconds that it may take; None for as long as its phases may.
             is_fresh: Whether it has to go over a new connection.
         """
-        wire, token = Wire(journey.request.extensions.get("trace")), None
+        wire, token = Wire(), None
+        wire.caller = journey.request.extensions.get("trace")
         cutoff = None if time_left is None else Cutoff(time_left, self._clock, self._family)
         try:
             if self._needs_tokens:
@@ -89,7 +90,9 @@ class Attempts(Generic[Req, Resp]):
                 wire.phase = Phase.WAIT
             outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
             upstream = self._upstream
-            transport = (upstream.fresh_sync_at if is_fresh else upstream.sync_at)(index)
+            transport = None if is_fresh else upstream.known_sync.get(index)
+            if transport is None:
+                transport = (upstream.fresh_sync_at if is_fresh else upstream.sync_at)(index)
             response = transport.handle_request(outgoing)
             if isinstance(response.stream, self._in_memory):
                 return response
@@ -118,7 +121,8 @@ class Attempts(Generic[Req, Resp]):
         wire: Wire | None = None,
     ) -> Resp | Broken:
         """Make an attempt from a task."""
-        wire, token = wire or Wire(journey.request.extensions.get("trace")), None
+        wire, token = wire or Wire(), None
+        wire.caller = journey.request.extensions.get("trace")
         try:
             if self._needs_tokens:
                 wire.phase = Phase.CONNECT
@@ -128,7 +132,9 @@ class Attempts(Generic[Req, Resp]):
                 index, journey, time_left, wire.asynchronous, token
             )
             upstream = self._upstream
-            transport = (upstream.fresh_async_at if is_fresh else upstream.async_at)(index)
+            transport = None if is_fresh else upstream.known_async.get(index)
+            if transport is None:
+                transport = (upstream.fresh_async_at if is_fresh else upstream.async_at)(index)
             response = await transport.handle_async_request(outgoing)
             if isinstance(response.stream, self._in_memory):
                 return response
@@ -177,7 +183,7 @@ class Attempts(Generic[Req, Resp]):
         """Make an attempt that is cut when its time is over, wherever it is then."""
         if time_left is None:
             return await self.amake(index, journey, is_fresh=is_fresh)
-        wire = Wire(journey.request.extensions.get("trace"))
+        wire = Wire()
         with anyio.move_on_after(time_left):
             return await self.amake(index, journey, time_left, is_fresh=is_fresh, wire=wire)
         is_pooled = self._upstream.has_own_pools

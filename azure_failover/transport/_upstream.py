@@ -59,6 +59,9 @@ class Upstream(Generic[Req, Resp]):
         self._given = given
         self._sync: dict[_Pool, SyncTransport[Req, Resp]] = {}
         self._async: dict[_Pool, AsyncTransport[Req, Resp]] = {}
+        self.known_sync: Final[dict[int, SyncTransport[Req, Resp]]] = {}
+        """What :meth:`sync_at` has given, by endpoint: to look here first spares the call."""
+        self.known_async: Final[dict[int, AsyncTransport[Req, Resp]]] = {}
         self._lock = Lock()
         if given is not None:
             if given[0] is not None:
@@ -69,12 +72,14 @@ class Upstream(Generic[Req, Resp]):
     def sync_at(self, index: int) -> SyncTransport[Req, Resp]:
         """Give the transport to endpoint ``index`` for a thread."""
         proxy = self._proxies[index]
-        return self._sync.get(proxy) or self._new_sync(proxy)
+        self.known_sync[index] = found = self._sync.get(proxy) or self._new_sync(proxy)
+        return found
 
     def async_at(self, index: int) -> AsyncTransport[Req, Resp]:
         """Give the transport to endpoint ``index`` for a task."""
         proxy = self._proxies[index]
-        return self._async.get(proxy) or self._new_async(proxy)
+        self.known_async[index] = found = self._async.get(proxy) or self._new_async(proxy)
+        return found
 
     def fresh_sync_at(self, index: int) -> SyncTransport[Req, Resp]:
         """Give the transport to endpoint ``index`` over a new connection, for a thread.

@@ -51,8 +51,7 @@ def transports(subject: Any, setting: Setting) -> dict[str, Any]:
 
     def aimed(request: Any) -> Any:
         journey = journey_of(request)
-        trace = wire(request.extensions.get("trace"))
-        return inner.handle_request(retargeter.request_for(0, journey, None, trace, None))
+        return inner.handle_request(retargeter.request_for(0, journey, None, wire(), None))
 
     def attempted(request: Any) -> Any:
         return attempts.make(0, journey_of(request))

@@ -71,7 +71,7 @@ class Sizes:
     )
     shifts: int = 4
     long: float = 0.12
-    outages: int = 2
+    outages: int = 5
     holes: int = 1
     sequential: int = 200
     side_by_side: int = 640
