@@ -64,14 +64,13 @@ One call at a time, over a kept connection.
 
 As above, over TLS.
 """,
-    "concurrency": f"""Healthy, many calls at once
+    "concurrency": """Healthy, many calls at once
 
-Tasks in one event loop, over connections that are open, in {_FULL.shifts} processes of each, one
-after the other. *Share* is what is left of the throughput of what the subject builds on, by CPU
-time: one event loop makes no more calls than that allows, and what other processes do is not in it.
-Over sockets ours also watches the connection until the request is sent, and reads a JSON answer
-within the attempt, so that one which breaks off moves on as well; the client then reads it again,
-from memory.
+Tasks in one event loop, over connections that are open. *Share* is what is left of the throughput
+of what the subject builds on, by CPU time: one event loop makes no more calls than that allows, and
+what other processes do is not in it. Over sockets ours also watches the connection until the
+request is sent, and reads a JSON answer within the attempt, so that one which breaks off moves on
+as well; the client then reads it again, from memory.
 """,
     "dead": f"""The primary is dead
 
