@@ -90,9 +90,10 @@ class Attempts(Generic[Req, Resp]):
                 wire.phase = Phase.WAIT
             outgoing = self._retargeter.request_for(index, journey, time_left, wire, token)
             upstream = self._upstream
-            transport = None if is_fresh else upstream.known_sync.get(index)
-            if transport is None:
-                transport = (upstream.fresh_sync_at if is_fresh else upstream.sync_at)(index)
+            if is_fresh:
+                transport = upstream.fresh_sync_at(index)
+            else:
+                transport = upstream.known_sync.get(index) or upstream.sync_at(index)
             response = transport.handle_request(outgoing)
             if isinstance(response.stream, self._in_memory):
                 return response
@@ -132,9 +133,10 @@ class Attempts(Generic[Req, Resp]):
                 index, journey, time_left, wire.asynchronous, token
             )
             upstream = self._upstream
-            transport = None if is_fresh else upstream.known_async.get(index)
-            if transport is None:
-                transport = (upstream.fresh_async_at if is_fresh else upstream.async_at)(index)
+            if is_fresh:
+                transport = upstream.fresh_async_at(index)
+            else:
+                transport = upstream.known_async.get(index) or upstream.async_at(index)
             response = await transport.handle_async_request(outgoing)
             if isinstance(response.stream, self._in_memory):
                 return response
