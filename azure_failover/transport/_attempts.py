@@ -6,7 +6,8 @@ can: be cut when its time is over, or when its endpoint falls silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any, Final, Generic
 
 import anyio
@@ -18,6 +19,7 @@ from azure_failover.core.steps import Attempt
 from azure_failover.core.verdict import Fault
 from azure_failover.transport._cutoff import Cutoff
 from azure_failover.transport._family import Family, Req, Resp
+from azure_failover.transport._headers import value_of
 from azure_failover.transport._journey import Journey
 from azure_failover.transport._opening import Opener
 from azure_failover.transport._reports import Broken, Reports
@@ -164,18 +166,20 @@ class Attempts(Generic[Req, Resp]):
         make = self.acut if attempt.ticket.is_crowded else self._within
         return await make(attempt.index, journey, time_left, is_fresh=attempt.is_fresh)
 
-    async def acut(
+    def acut(
         self,
         index: int,
         journey: Journey[Req],
         time_left: float | None = None,
         *,
         is_fresh: bool = False,
-    ) -> Resp | Broken:
+    ) -> Coroutine[Any, Any, Resp | Broken]:
         """Make an attempt that is cut when its endpoint falls silent."""
         make = self.amake if time_left is None else self._within
-        with self._alarm.cut(index):
-            return await make(index, journey, time_left, is_fresh=is_fresh)
+        attempt = make(index, journey, time_left, is_fresh=is_fresh)
+        return self._alarm.cut(index, attempt, partial(self._silent, journey))
+
+    def _silent(self, journey: Journey[Req]) -> Broken:
         error = self._family.timeout_error("cut: the endpoint has fallen silent")
         return Broken(error, Fault.SILENT, Phase.WAIT, was_sent=journey.is_begun)
 
@@ -194,8 +198,10 @@ class Attempts(Generic[Req, Resp]):
 
 def _is_json(headers: Mapping[str, str]) -> bool:
     """Tell whether a body is JSON, and so belongs to the attempt."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == "application/json" or kind.endswith("+json")
+    kind = value_of(b"content-type", headers)
+    if kind != b"application/json":
+        kind = kind.partition(b";")[0].strip().lower()
+    return kind == b"application/json" or kind.endswith(b"+json")
 
 
 def _brings_content(response: Any) -> bool:  # noqa: ANN401

@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from azure_failover.core.ledger import Ledger
 from azure_failover.transport._family import Response
-from azure_failover.transport._header_edits import HeaderEdit
+from azure_failover.transport._headers import HeaderEdit
 from azure_failover.transport._options import EXTENSION
 
 ENDPOINT_HEADER: Final = "x-failover-endpoint"

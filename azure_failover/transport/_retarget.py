@@ -17,7 +17,7 @@ from azure_failover.core.errors import ConfigError, Problem
 from azure_failover.core.mobility import Mobility, habit_of
 from azure_failover.core.routes import Form, Route, parse_route
 from azure_failover.transport._family import Family, Req, Resp, Url
-from azure_failover.transport._header_edits import HeaderEdit
+from azure_failover.transport._headers import HeaderEdit
 from azure_failover.transport._journey import Itinerary, Journey
 
 _CACHE_SIZE: Final = 1024

@@ -6,11 +6,9 @@ Whether it has, the fleet says; who looks, and when, is said in :mod:`azure_fail
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine, Iterable
 from threading import get_ident
-from types import TracebackType
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias, TypeVar
 
 import anyio
 
@@ -23,88 +21,75 @@ _CLOSERS: Final = frozenset({"aclose", "_response_closed", "_close_connections"}
 """What gives connections back: of streams and transports, and within httpcore's."""
 
 
-class _Cut(Protocol):
-    def cancel(self) -> None: ...
+_Task: TypeAlias = "asyncio.Task[Any]"
+_T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 class Alarm:
-    """Knows who waits at which endpoint.
+    """Knows who waits at which endpoint. Only from its own thread may a task be cut.
 
-    Each event loop has its own: only from its own thread may a task be cut.
+    In asyncio a cut is what :func:`asyncio.timeout` does, and done the same way, at a fraction of
+    the cost: see "Task cancellation" in asyncio's documentation, and :meth:`asyncio.Task.uncancel`.
+    It would reach into what a pool shields from scopes, so that its connection would be lost: who
+    gives one back is left to do so. Elsewhere a cut is that of a scope.
     """
 
     def __init__(self, count: int) -> None:
-        self._cuts: Final = tuple[dict[int, set[_Cut]], ...]({} for _ in range(count))
+        self._waiting: Final = tuple[dict[_Task, int], ...]({} for _ in range(count))
+        """By endpoint: asyncio's tasks that wait there, and how often each was cancelled before."""
+        self._cut: Final[dict[_Task, int]] = {}
+        """The same for tasks that were cut, as long as they do not know it."""
+        self._scopes: Final = tuple[dict[int, set[anyio.CancelScope]], ...](
+            {} for _ in range(count)
+        )
 
-    def cut(self, index: int) -> AbstractContextManager[object, bool | None]:
-        """Let this task be cut while it waits at endpoint ``index``; it goes on behind the block.
-
-        A block that is left by ``return`` was not cut.
-        """
-        cuts = self._cuts[index].setdefault(get_ident(), set())
+    async def cut(
+        self, index: int, attempt: Coroutine[Any, Any, _T], instead: Callable[[], _U]
+    ) -> _T | _U:
+        """Await an attempt at endpoint ``index``, and give its result, or another if it is cut."""
         task = task_of_asyncio()
-        return _ScopeCut(cuts) if task is None else _TaskCut(cuts, task)
+        if task is None:
+            return await self._cut_by_scope(index, attempt, instead)
+        waiting = self._waiting[index]
+        waiting[task] = task.cancelling()
+        try:
+            result = await attempt
+        except BaseException as error:
+            if self._was_cut(task, waiting) and isinstance(error, asyncio.CancelledError):
+                return instead()
+            raise
+        if waiting.pop(task, None) is None:
+            self._was_cut(task, waiting)  # too late
+        return result
+
+    def _was_cut(self, task: _Task, waiting: dict[_Task, int]) -> bool:
+        """Take note that a task waits no more; tell whether it was cut, and not cancelled too."""
+        waiting.pop(task, None)
+        before = self._cut.pop(task, None)
+        return before is not None and task.uncancel() <= before
+
+    async def _cut_by_scope(
+        self, index: int, attempt: Coroutine[Any, Any, _T], instead: Callable[[], _U]
+    ) -> _T | _U:
+        scopes = self._scopes[index].setdefault(get_ident(), set())
+        with anyio.CancelScope() as scope:
+            scopes.add(scope)
+            try:
+                return await attempt
+            finally:
+                scopes.discard(scope)
+        return instead()
 
     def ring(self, index: int) -> None:
         """Cut all tasks of this thread that wait at endpoint ``index``."""
-        for cut in self._cuts[index].get(get_ident(), ()):
-            cut.cancel()
-
-
-class _TaskCut:
-    """Does what :func:`asyncio.timeout` does, and the same way, at a fraction of its cost.
-
-    See "Task cancellation" in asyncio's documentation, and :meth:`asyncio.Task.uncancel`. Such a
-    cut would reach into what a pool shields from scopes, so that its connection would be lost: who
-    gives one back is left to do so.
-    """
-
-    __slots__ = ("_before", "_cuts", "_is_done", "_task")
-
-    def __init__(self, cuts: set[_Cut], task: asyncio.Task[Any]) -> None:
-        self._cuts = cuts
-        self._task = task
-        self._before = task.cancelling()
-        self._is_done = False
-
-    def __enter__(self) -> None:
-        self._cuts.add(self)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        self._cuts.discard(self)
-        if not self._is_done:
-            return False
-        is_alone = self._task.uncancel() <= self._before
-        return is_alone and kind is not None and issubclass(kind, asyncio.CancelledError)
-
-    def cancel(self) -> None:
-        if not self._is_done and not _is_closing(self._task):
-            self._is_done = True
-            self._task.cancel()
-
-
-class _ScopeCut:
-    """The same for any event loop."""
-
-    def __init__(self, cuts: set[_Cut]) -> None:
-        self._cuts = cuts
-        self._scope = anyio.CancelScope()
-
-    def __enter__(self) -> None:
-        self._scope.__enter__()
-        self._cuts.add(self)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        self._cuts.discard(self)
-        return self._scope.__exit__(kind, error, trace)
-
-    def cancel(self) -> None:
-        self._scope.cancel()
+        for scope in self._scopes[index].get(get_ident(), ()):
+            scope.cancel()
+        loop, waiting = _running_loop(), self._waiting[index]
+        for task in list(waiting):
+            if task.get_loop() is loop and not _is_closing(task):
+                self._cut[task] = waiting.pop(task)
+                task.cancel()
 
 
 class Lookout:
@@ -158,6 +143,13 @@ def task_of_asyncio() -> asyncio.Task[Any] | None:
     try:
         return asyncio.current_task()
     except RuntimeError:  # no such loop runs in this thread
+        return None
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
         return None
 
 

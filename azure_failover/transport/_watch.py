@@ -12,6 +12,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Iterator,
+    Mapping,
     Sequence,
 )
 from contextlib import suppress
@@ -45,13 +46,13 @@ class Wire:
         """Whether the request went out over a connection that had been there before."""
         return self.sent and not self.connected
 
-    def __call__(self, name: str, info: Any) -> Any:  # noqa: ANN401  (httpcore's signature)
+    def __call__(self, name: str, info: Mapping[str, Any]) -> Any:  # noqa: ANN401
         """Note a step, for a thread."""
         if not self.sent:
             self._note(name, info)
         return None if self.caller is None else self.caller(name, info)
 
-    async def asynchronous(self, name: str, info: Any) -> None:  # noqa: ANN401
+    async def asynchronous(self, name: str, info: Mapping[str, Any]) -> None:
         """Note a step, for a task."""
         if not self.sent:  # what follows makes no difference
             self._note(name, info)
@@ -60,13 +61,13 @@ class Wire:
             if inspect.isawaitable(result):
                 await result
 
-    def _note(self, name: str, info: Any) -> None:  # noqa: ANN401
-        if ".connect_" in name:
-            self.connected = True
-        elif name.endswith("send_request_headers.started"):
+    def _note(self, name: str, info: Mapping[str, Any]) -> None:
+        if name.endswith("send_request_headers.started"):
             self.sent = True
-            if self.caller is None and isinstance(info, dict) and "request" in info:
-                cast("dict[str, Any]", info)["request"].extensions.pop("trace", None)
+            if self.caller is None and "request" in info:
+                info["request"].extensions.pop("trace", None)
+        elif ".connect_" in name:
+            self.connected = True
 
 
 def was_answered(error: BaseException) -> bool:

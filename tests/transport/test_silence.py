@@ -38,11 +38,14 @@ CONFIG = {
 
 async def waits(alarm: Alarm, index: int = 0) -> str:
     """Wait at an endpoint; tell whether that was cut."""
-    with alarm.cut(index):
+
+    async def wait() -> str:
         await anyio.sleep(30)
         return "waited"
+
+    told = await alarm.cut(index, wait(), lambda: "cut")
     await anyio.lowlevel.checkpoint()  # nothing of the cut is left over
-    return "cut"
+    return told
 
 
 @pytest.mark.anyio
@@ -66,8 +69,7 @@ async def test_the_alarm_cuts_those_who_wait_there() -> None:
 @pytest.mark.anyio
 async def test_who_leaves_in_time_is_not_cut() -> None:
     alarm = Alarm(1)
-    with alarm.cut(0):
-        await anyio.lowlevel.checkpoint()
+    await alarm.cut(0, anyio.lowlevel.checkpoint(), pytest.fail)
     alarm.ring(0)
     await anyio.lowlevel.checkpoint()
 
@@ -156,14 +158,13 @@ def test_who_swallows_the_cut_is_not_cut_later() -> None:
         alarm = Alarm(1)
 
         async def stubborn() -> str:
-            with alarm.cut(0):
-                try:
-                    await asyncio.sleep(30)
-                except asyncio.CancelledError:
-                    return "answered"
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                return "answered"
             raise AssertionError("not reached")
 
-        task = await started(stubborn())
+        task = await started(alarm.cut(0, stubborn(), lambda: "cut"))
         alarm.ring(0)
         assert await task == "answered"
         assert task.cancelling() == 0
@@ -182,12 +183,10 @@ def test_who_gives_a_connection_back_is_left_to_do_so() -> None:
                 await asyncio.sleep(0.01)
 
         async def gives_back() -> str:
-            with alarm.cut(0):
-                await Stream().aclose()
-                return "answered"
-            raise AssertionError("not reached")
+            await Stream().aclose()
+            return "answered"
 
-        task = await started(gives_back())
+        task = await started(alarm.cut(0, gives_back(), lambda: "cut"))
         alarm.ring(0)
         assert await task == "answered"
 

@@ -1,8 +1,8 @@
-"""Sets and drops several headers of a request or a response at once.
+"""Headers of a request or a response, quickly: sets and drops several at once, or looks at one.
 
-One by one each costs a pass over all headers. Both families keep them in a list of triples: the
-name as it came, in lower case, and the value. Where that is so, one pass does for all; where it is
-not, the public interface does the same, more slowly.
+Through the public interface each costs a pass over all headers, and several calls. Both families
+keep them in a list of triples: the name as it came, in lower case, and the value. Where that is so,
+one pass does for all; where it is not, the public interface does the same, more slowly.
 """
 
 from __future__ import annotations
@@ -11,6 +11,19 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
 _Triple: TypeAlias = tuple[bytes, bytes, bytes]
+_PARTS: Final = 3
+
+
+def value_of(name: bytes, headers: Mapping[str, str]) -> bytes:
+    """Give the first header of this name (in lower case); nothing if there is none."""
+    known: Any = getattr(headers, "_list", None)
+    if known.__class__ is not list or (known and len(known[0]) != _PARTS):
+        return headers.get(name.decode(), "").encode()
+    for _, lower, value in known:
+        if lower == name:
+            found: bytes = value
+            return found
+    return b""
 
 
 class HeaderEdit:
@@ -40,7 +53,7 @@ class HeaderEdit:
     def make(self, headers: MutableMapping[str, str]) -> bool:
         """Edit the headers of one message, in place; tell whether that was done."""
         known: Any = getattr(headers, "_list", None)
-        if known.__class__ is not list or (known and len(known[0]) != 3):  # noqa: PLR2004
+        if known.__class__ is not list or (known and len(known[0]) != _PARTS):
             return self._make_one_by_one(headers)
         names = self._names
         kept = [item for item in known if item[1] not in names]

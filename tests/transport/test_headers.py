@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from hypothesis import given, strategies as st
 
-from azure_failover.transport._header_edits import HeaderEdit
+from azure_failover.transport._headers import HeaderEdit, value_of
 
 NAMES = st.sampled_from(["Host", "host", "API-key", "api-key", "Authorization", "X-One", "x-two"])
 VALUES = st.text("abc", min_size=1, max_size=3)
@@ -75,6 +75,14 @@ def test_an_edit_can_be_left_undone_where_a_header_is(
     edit = HeaderEdit(given_, ["x-one"], unless="X-Two")
     assert edit.make(edited) == ("x-two" not in headers)
     assert edited == expected
+
+
+@pytest.mark.parametrize("kind", [httpx.Headers, httpx2.Headers, Plain])
+@given(headers=st.dictionaries(st.sampled_from(["Host", "X-One", "x-two"]), VALUES))
+def test_one_value_is_found_as_by_the_public_interface(kind: Any, headers: dict[str, str]) -> None:
+    looked_at = kind({name.lower() if kind is Plain else name: headers[name] for name in headers})
+    for name in ("host", "x-one", "x-two"):
+        assert value_of(name.encode(), looked_at) == looked_at.get(name, "").encode()
 
 
 def test_values_are_not_shown() -> None:
