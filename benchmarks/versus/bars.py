@@ -15,6 +15,7 @@ from versus.scenarios.recovery import DEATHS as RETURNS
 from versus.team import COLOURS
 
 IN_MEMORY: Final = "healthy, in memory"
+AT_A_TIME: Final = "calls at once"
 ADDED: Final = 0.10
 ADDED_TO_FLOOR: Final = 1.5
 ADDED_TO_SDK: Final = 0.03
@@ -119,7 +120,7 @@ def _throughput(record: Record) -> Iterator[Reading]:
             times = record.times("concurrency", ours, f"{at_once} at once{BY_CPU}")
             if times is not None:
                 yield Reading(
-                    what=f"healthy, {at_once} calls at once: throughput of "
+                    what=f"healthy, {at_once} {AT_A_TIME}: throughput of "
                     f"{_title(record, ours)} against {_base(record, ours)}",
                     bar=f"at least {THROUGHPUT:g}",
                     figure=_times(Ratio.of(times)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from versus.bars import IN_MEMORY, Reading, readings
+from versus.bars import AT_A_TIME, IN_MEMORY, Reading, readings
+from versus.crowd import AT_ONCE
 from versus.layers import BY_HAND
 from versus.losses import losses
 from versus.record import Record
@@ -71,6 +72,14 @@ of what the subject builds on, by CPU time: one event loop makes no more calls t
 what other processes do is not in it. Over sockets ours also watches the connection until the
 request is sent, and reads a JSON answer within the attempt, so that one which breaks off moves on
 as well; the client then reads it again, from memory.
+""",
+    "crowd": f"""What ours adds to one of many calls
+
+As [above](#what-ours-adds-is-made-of), for tasks of one event loop, {AT_ONCE} calls at a time, and
+through the whole of a pool and its HTTP parser; only the network answers from memory, since what a
+socket takes varies more than what a step does. What a call has to keep until its answer comes has
+left the processor's caches by then, since {AT_ONCE - 1} others ran in between: a step costs more
+than it does alone.
 """,
     "dead": f"""The primary is dead
 
@@ -156,18 +165,32 @@ def _bars(record: Record) -> str:
 
 
 def _why(record: Record, found: Sequence[Reading]) -> str:
-    """Say why bars in memory are not met, if that can be seen from the layers."""
-    by_hand = [
+    """Say why what a healthy call costs is over its bar, if that can be seen from the layers."""
+    reasons = ""
+    if _missed(found, IN_MEMORY) and (by_hand := _by_hand(record, "layers")):
+        reasons += (
+            "\nWhy a healthy call in memory costs more than the bars allow is shown "
+            f"[below](#what-ours-adds-is-made-of), step by step. By hand alone adds {by_hand} on "
+            "this machine, and keeps nothing in mind.\n"
+        )
+    if _missed(found, AT_A_TIME) and (by_hand := _by_hand(record, "crowd")):
+        reasons += (
+            "\nThe same for one of many calls at once is shown [further below]"
+            f"(#what-ours-adds-to-one-of-many-calls): there by hand adds {by_hand}.\n"
+        )
+    return reasons
+
+
+def _missed(found: Sequence[Reading], kind: str) -> bool:
+    return any(kind in each.what and not each.holds for each in found)
+
+
+def _by_hand(record: Record, scenario: str) -> str:
+    """Tell what the transport written by hand adds."""
+    return ", ".join(
         f"{more(times)} to {record.subjects[card.base].title}"
         for name, card in record.subjects.items()
-        if (times := record.figure("layers", name, BY_HAND + TIMES)) is not None
-    ]
-    if not by_hand or all(each.holds for each in found if each.what.startswith(IN_MEMORY)):
-        return ""
-    return (
-        "\nWhy a healthy call in memory costs more than the bars allow is shown "
-        f"[below](#what-ours-adds-is-made-of), step by step. By hand alone adds "
-        f"{', '.join(by_hand)} on this machine, and keeps nothing in mind.\n"
+        if (times := record.figure(scenario, name, BY_HAND + TIMES)) is not None
     )
 
 

@@ -102,9 +102,9 @@ def cost_table(record: Record, scenario: str, whats: Sequence[str]) -> str:
     return table("", columns, rows(record, scenario))
 
 
-def layers_table(record: Record) -> str:
+def layers_table(record: Record, scenario: str = "layers") -> str:
     """Write what more and more of ours adds to a call, and how that compares with by hand."""
-    measured = record.scenarios.get("layers", {})
+    measured = record.scenarios.get(scenario, {})
     layers = {
         figure: None
         for each in measured.values()
@@ -113,9 +113,9 @@ def layers_table(record: Record) -> str:
     }
 
     def cell(subject: str, layer: str) -> str:
-        whole = record.figure("layers", subject, layer)
-        times = record.figure("layers", subject, layer + TIMES)
-        floor = record.figure("layers", subject, LAYER_BY_HAND + TIMES)
+        whole = record.figure(scenario, subject, layer)
+        times = record.figure(scenario, subject, layer + TIMES)
+        floor = record.figure(scenario, subject, LAYER_BY_HAND + TIMES)
         if whole is None or times is None or floor is None:
             return NONE
         if layer == LAYER_BARE:
@@ -298,6 +298,7 @@ def scenario_tables(record: Record) -> dict[str, str]:
         "loopback": lambda: cost_table(record, "loopback", ["cpu", "wall"]),
         "tls": lambda: cost_table(record, "tls", ["cpu", "wall"]),
         "concurrency": lambda: concurrency_table(record),
+        "crowd": lambda: layers_table(record, "crowd"),
         "dead": lambda: "\n".join(dead_table(record, shape) for shape in SHAPES),
         "recovery": lambda: recovery_table(record),
         "streams": lambda: streams_table(record),

@@ -21,9 +21,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TextIO, cast
 
-from versus import usage
+from versus import crowd, layers, usage
 from versus.contract import AsyncCaller, Caller, Setting, Subject, Target
-from versus.layers import measured
 from versus.memory import memory_transport
 from versus.tally import Call, Stream, Tally
 
@@ -77,7 +76,12 @@ class Worker:
     def layers(self, targets: list[list[str]], seconds: float) -> dict[str, list[float]]:
         """Give what the usual case of ours is made of: see :mod:`versus.layers`."""
         setting = Setting([Target(url, key) for url, key in targets], 1.0, 1.0, 1)
-        return measured(self._subject, setting, seconds)
+        return layers.measured(self._subject, setting, seconds)
+
+    def crowd(self, targets: list[list[str]], seconds: float) -> dict[str, list[float]]:
+        """Give what one of many calls through ours is made of: see :mod:`versus.crowd`."""
+        setting = Setting([Target(url, key) for url, key in targets], 1.0, 1.0, crowd.AT_ONCE)
+        return self._runner.run(crowd.measured(self._subject, setting, seconds))
 
     def close(self, colour: str) -> None:
         """Close a client."""

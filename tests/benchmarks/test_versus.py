@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import attrs
 import compare
 import pytest
+from versus import crowd
 from versus.bars import growth, readings
 from versus.contract import Setting, Subject, Target
 from versus.layers import (
@@ -47,7 +49,7 @@ from versus.roster import (
 )
 from versus.scenarios import SCENARIOS
 from versus.scenarios.dead import DEATHS, SEQUENTIAL, SIDE_BY_SIDE, key
-from versus.scenarios.healthy import TIMES
+from versus.scenarios.healthy import BY_CPU, TIMES
 from versus.scenarios.streaming import WHOLE, verdict
 from versus.stage import Stage
 from versus.subjects._plain import BODY, PATH
@@ -363,6 +365,32 @@ def test_the_layers_of_ours_end_with_ours_as_it_is(name: str) -> None:
     assert counts == {LEAST}
 
 
+@pytest.mark.parametrize("name", OURS.values())
+def test_the_layers_of_a_crowd_end_with_ours_as_it_is(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crowd, "AT_ONCE", 3)
+    monkeypatch.setattr(crowd, "CALLS", 6)
+    subject = subject_of(name)
+    setting = Setting(
+        [Target("http://127.0.0.1:9", "1"), Target("http://127.0.0.1:10", "2")], 1.0, 1.0, 32
+    )
+    family = importlib.import_module(subject.FAMILY)
+
+    async def main() -> None:
+        found = crowd.transports(subject, setting)
+        assert [[*found][place] for place in (0, -1)] == [BARE, BY_HAND_LAYER]
+        for layer, transport in found.items():
+            client = family.AsyncClient(transport=transport)
+            answer = await client.post(f"http://127.0.0.1:9{PATH}", content=BODY)
+            assert answer.status_code == 200
+            assert ("x-failover-endpoint" in answer.headers) == ("azure_failover" in layer)
+        measured = await crowd.measured(subject, setting, 0.0)
+        assert {len(samples) for samples in measured.values()} == {crowd.LEAST}
+
+    asyncio.run(main())
+
+
 def test_layers_are_told_in_units_of_what_by_hand_adds() -> None:
     figures = {
         layer + suffix: series(value * scale)
@@ -372,12 +400,29 @@ def test_layers_are_told_in_units_of_what_by_hand_adds() -> None:
     record = small_record()
     layers = {"ours_httpx": Measured(run="now", figures=figures)}
     found = layers_table(attrs.evolve(record, scenarios={"layers": layers}))
+    assert found == layers_table(attrs.evolve(record, scenarios={"crowd": layers}), "crowd")
     assert f"| {BARE} | 200 µs |" in found
     assert "| all of ours | +30.0 µs, +15.0 %, 1.50 of by hand |" in found
     for ours, is_said in ((105.0, False), (111.0, True)):
         record = small_record(ours)
         record = attrs.evolve(record, scenarios={**record.scenarios, "layers": layers})
         assert ("By hand alone adds +10.0 % to bare httpx" in page(record)) == is_said
+
+
+@pytest.mark.parametrize(("left", "is_said"), [(0.96, False), (0.94, True)])
+def test_what_many_calls_at_once_cost_is_explained_where_it_is_too_much(
+    left: float, *, is_said: bool
+) -> None:
+    record = small_record()
+    by_hand = {BY_HAND_LAYER + TIMES: series(1.04)}
+    throughput = {f"32 at once{BY_CPU}": series(left)}
+    scenarios = {
+        **record.scenarios,
+        "crowd": {"ours_httpx": Measured(run="now", figures=by_hand)},
+        "concurrency": {"ours_httpx": Measured(run="now", figures={}, times=throughput)},
+    }
+    found = page(attrs.evolve(record, scenarios=scenarios))
+    assert ("there by hand adds +4.0 % to bare httpx" in found) == is_said
 
 
 def test_every_scenario_has_a_table_and_a_text() -> None:

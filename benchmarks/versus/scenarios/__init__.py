@@ -10,7 +10,7 @@ from typing import Final
 
 from versus.scenarios.dead import dead
 from versus.scenarios.endurance import endurance
-from versus.scenarios.healthy import concurrency, in_memory, layers, loopback, tls
+from versus.scenarios.healthy import concurrency, crowd, in_memory, layers, loopback, tls
 from versus.scenarios.imports import imports
 from versus.scenarios.recovery import recovery
 from versus.scenarios.streaming import cuts, streams
@@ -25,6 +25,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "loopback": loopback,
     "tls": tls,
     "concurrency": concurrency,
+    "crowd": crowd,
     "dead": dead,
     "recovery": recovery,
     "streams": streams,

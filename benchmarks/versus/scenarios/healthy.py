@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from versus.layers import BARE
 from versus.record import quotients
+from versus.roster import OURS, UNDER_SDK
 from versus.stage import Stage, Targets
 from versus.team import COLOURS, Sizes, Team
 
@@ -81,13 +82,21 @@ def in_memory(team: Team, stage: Stage, sizes: Sizes) -> None:
 
 def layers(team: Team, stage: Stage, sizes: Sizes) -> None:
     """CPU µs a call with more and more of ours, and how many times that of a call without."""
-    for name in team.alive():
-        if not team.cards[name].is_ours:
+    _layered(team, stage, sizes, "layers", (*OURS.values(), UNDER_SDK))
+
+
+def crowd(team: Team, stage: Stage, sizes: Sizes) -> None:
+    """The same for tasks, many at a time, through a whole pool."""
+    _layered(team, stage, sizes, "crowd", OURS.values())
+
+
+def _layered(team: Team, stage: Stage, sizes: Sizes, order: str, names: Iterable[str]) -> None:
+    targets, seconds = stage.healthy(), sizes.layered
+    for name in names:
+        if name not in team.alive():
             continue
         with team.trial(name):
-            seconds = sizes.layered
-            targets = stage.healthy()
-            found = team.ask(name, "layers", targets=targets, seconds=seconds, patience=seconds)
+            found = team.ask(name, order, targets=targets, seconds=seconds, patience=seconds)
             for layer, samples in found.items():
                 team.add(name, layer, *samples)
                 team.add(name, f"{layer}{TIMES}", *quotients(samples, found[BARE]))
