@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -22,7 +23,7 @@ AT_ONCE: Final = 32
 CALLS: Final = 64
 """So many calls are measured in a row, of which ``AT_ONCE`` are under way."""
 LEAST: Final = 2
-"""So many rounds at least; in some families a pool takes its time."""
+"""So many rounds at least."""
 _CORES: Final = {"httpx": "httpcore", "httpx2": "httpcore2"}
 
 
@@ -119,7 +120,7 @@ async def _calls(caller: AsyncCaller, count: int) -> None:
 
 
 async def measured(subject: Any, setting: Setting, seconds: float) -> dict[str, list[float]]:
-    """Give CPU µs a call for each, in each round of so many seconds; their order rotates."""
+    """Give CPU µs a call for each, in each round of so many seconds; their order is by lot."""
     family: Any = importlib.import_module(str(subject.FAMILY))
     callers = {
         name: AsyncPlainCaller(
@@ -127,11 +128,10 @@ async def measured(subject: Any, setting: Setting, seconds: float) -> dict[str, 
         )
         for name, each in transports(subject, setting).items()
     }
-    names, found = list(callers), {name: list[float]() for name in callers}
-    ends, number = time.monotonic() + seconds, 0
+    found = {name: list[float]() for name in callers}
+    ends, number, lot = time.monotonic() + seconds, 0, random.Random(0)
     while number < LEAST or time.monotonic() < ends:
-        for place in range(len(names)):
-            name = names[(number + place) % len(names)]
+        for name in lot.sample(list(callers), len(callers)):
             await _calls(callers[name], AT_ONCE)
             begin = time.process_time()
             await _calls(callers[name], CALLS)

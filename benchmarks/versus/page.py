@@ -77,9 +77,10 @@ as well; the client then reads it again, from memory.
 
 As [above](#what-ours-adds-is-made-of), for tasks of one event loop, {AT_ONCE} calls at a time, and
 through the whole of a pool and its HTTP parser; only the network answers from memory, since what a
-socket takes varies more than what a step does. What a call has to keep until its answer comes has
-left the processor's caches by then, since {AT_ONCE - 1} others ran in between: a step costs more
-than it does alone.
+socket takes varies more than what a step does. A step costs more than it does alone, most likely
+since {AT_ONCE - 1} other calls run in between and leave little in the processor's caches.
+Only httpx2 is here: with so many connections the pool of httpx takes several
+times as long, and that by turns more and less, so that the steps cannot be told from it.
 """,
     "dead": f"""The primary is dead
 
