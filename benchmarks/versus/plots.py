@@ -163,7 +163,7 @@ def _draw_dead(record: Record) -> Any:
             if lost.median:
                 said = f"{lost.median:g} of {made.median:g} lost"
             _write(axis, call.median, place, said)
-        axis.set(title=death, xlabel="ms a call", xscale="log", xlim=(0.2, 3e4))
+        axis.set(title=death, xlabel="ms a call", xscale="log", xlim=(0.2, 1e5))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.tick_params(axis="x", labelsize=7)
     _label(record, axes[0], names)
